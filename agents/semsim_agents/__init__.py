@@ -1,0 +1,1 @@
+"""Ray agents for the environments of :mod:`semsim_envs`."""

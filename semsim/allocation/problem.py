@@ -1,0 +1,174 @@
+"""The allocation problem P1 of FTSC: its utility (eq. 24) and its constraints (eq. 25)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsim.allocation.config import UtilityConfig
+from semsim.engine.budget import Budget
+from semsim.errors import AllocationError
+from semsim.types import Allocation, Array, DownlinkState
+
+#: Relative excess over a budget that passes as rounding.
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Utility:
+    """U of eq. (24) and all that it is made of: ``total = quality - delay - energy``.
+
+    Attributes:
+        total: ``[...]`` U.
+        quality: ``[...]`` λ_1 Q.
+        delay: ``[...]`` λ_2 T.
+        energy: ``[...]`` λ_3 ΣE.
+        quality_db: ``[..., N]`` PSNR that eq. (8) predicts.
+        delay_s: ``[..., N]`` delay of each user, eq. (18).
+        slowest_s: ``[...]`` T, the largest of them.
+        energy_j: ``[..., N]`` transmission and computing, eq. (20) and (21).
+    """
+
+    total: Array
+    quality: Array
+    delay: Array
+    energy: Array
+    quality_db: Array
+    delay_s: Array
+    slowest_s: Array
+    energy_j: Array
+
+
+def _weighted(weight: float, value: Array) -> Array:
+    # A weight of zero switches a term off, even an infinite one.
+    return weight * value if weight > 0 else np.zeros_like(value)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """max U over (ρ, b, p) subject to Σb <= b_max, Σp <= p_max and 0 < ρ <= ρ_[2,2].
+
+    The delay constraints C4 of eq. (25) only define T, which is therefore no variable here but
+    the largest delay.
+
+    Attributes:
+        budget: time and energy of one image, and what the cell has to share.
+        config: the weights of the utility.
+    """
+
+    budget: Budget
+    config: UtilityConfig
+
+    def utility(self, gain: Array, allocation: Allocation) -> Utility:
+        """Return the utility of ``allocation`` where the power gains are ``gain [..., N]``."""
+        rho, b_hz, p_w = allocation.rho, allocation.b_hz, allocation.p_w
+        config, budget = self.config, self.budget
+        with np.errstate(divide="ignore"):  # nothing sent: minus infinity dB
+            quality_db = config.quality_offset_db + config.quality_slope_db * np.log(rho)
+        delay_s = budget.delay_s(rho, gain, b_hz, p_w)
+        energy_j = budget.transmit_energy_j(rho, gain, b_hz, p_w) + budget.compute_energy_j(rho)
+        slowest_s = delay_s.max(axis=-1)
+        pooled_db = quality_db.sum(-1) if config.quality == "sum" else quality_db.mean(-1)
+        quality = _weighted(config.lambda_quality, pooled_db)
+        delay = _weighted(config.lambda_delay, slowest_s)
+        energy = _weighted(config.lambda_energy, energy_j.sum(axis=-1))
+        return Utility(
+            total=quality - delay - energy,
+            quality=quality,
+            delay=delay,
+            energy=energy,
+            quality_db=quality_db,
+            delay_s=delay_s,
+            slowest_s=slowest_s,
+            energy_j=energy_j,
+        )
+
+    def violation(self, allocation: Allocation) -> float:
+        """Return by how much the worst constraint is broken, over all drops and users.
+
+        The figure is relative to b_max, p_max or ρ_[2,2]; 0 where all hold, infinity for NaN.
+        """
+        worst = 0.0
+        for values, limit, total in (
+            (allocation.b_hz, self.budget.cell.bandwidth_hz, True),
+            (allocation.p_w, self.budget.cell.power_w, True),
+            (allocation.rho, self.budget.rho_max, False),
+        ):
+            if np.isnan(values).any():
+                return math.inf
+            most = (values.sum(axis=-1) if total else values).max(initial=0.0)
+            least = values.min(initial=0.0)
+            worst = max(worst, float(most / limit - 1), float(-least / limit))
+        return worst
+
+    def check(self, allocation: Allocation, state: DownlinkState) -> None:
+        """Refuse what is not an allocation for ``state``.
+
+        Raises:
+            AllocationError: naming the user and the constraint, for wrong shapes, values that
+                are not positive and finite, ρ above ρ_[2,2], or shares that sum to more than the
+                budget (by more than 1e-6 of it).
+        """
+        check_gain(state)
+        fields = {"rho": allocation.rho, "b_hz": allocation.b_hz, "p_w": allocation.p_w}
+        for name, values in fields.items():
+            if values.shape != state.gain.shape:
+                raise AllocationError(
+                    f"{name} has shape {values.shape}, but the state's gain has "
+                    f"{state.gain.shape}; allocate one value a user"
+                )
+            wrong = ~(np.isfinite(values) & (values > 0))
+            if wrong.any():
+                raise AllocationError(
+                    f"{name} of {_where(wrong)} is {values[wrong][0]:g}; it must be positive and "
+                    "finite"
+                )
+        high = allocation.rho > self.budget.rho_max * (1 + TOLERANCE)
+        if high.any():
+            raise AllocationError(
+                f"rho of {_where(high)} is {allocation.rho[high][0]:g}, above the codec's largest "
+                f"({self.budget.rho_max:g}, scaling [2,2]); lower it"
+            )
+        for name, limit, key in (
+            ("b_hz", self.budget.cell.bandwidth_hz, "bandwidth_hz"),
+            ("p_w", self.budget.cell.power_w, "power_w"),
+        ):
+            total = fields[name].sum(axis=-1)
+            over = total > limit * (1 + TOLERANCE)
+            if over.any():
+                raise AllocationError(
+                    f"the users' {name} sum to {total[over][0]:g}{_in_drop(over)}, above the "
+                    f"cell's {key} ({limit:g}); the largest share has user "
+                    f"{int(fields[name][over][0].argmax())}"
+                )
+
+
+def check_gain(state: DownlinkState) -> None:
+    """Refuse a state that nobody can allocate for.
+
+    Raises:
+        AllocationError: if there are no users, or a gain is not positive and finite.
+    """
+    if state.gain.ndim == 0 or state.users == 0:
+        raise AllocationError(
+            f"the state has no users: gain has shape {state.gain.shape}; give [..., N] with N >= 1"
+        )
+    wrong = ~(np.isfinite(state.gain) & (state.gain > 0))
+    if wrong.any():
+        raise AllocationError(
+            f"the gain of {_where(wrong)} is {state.gain[wrong][0]:g}; it must be positive and "
+            "finite"
+        )
+
+
+def _where(wrong: NDArray[np.bool_]) -> str:
+    """Name the first user that ``wrong [..., N]`` marks."""
+    *drop, user = (int(i) for i in np.argwhere(wrong)[0])
+    return f"user {user}" + (f" of drop {tuple(drop)}" if drop else "")
+
+
+def _in_drop(over: NDArray[np.bool_]) -> str:
+    return f" in drop {tuple(int(i) for i in np.argwhere(over)[0])}" if over.ndim else ""

@@ -1,0 +1,1 @@
+"""Channels and channel coding: Sionna behind one contract; the only room that imports sionna."""

@@ -1,0 +1,82 @@
+"""``semsim list``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semsim.cli.options import Json
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    codecs = "codecs"
+    channels = "channels"
+    allocators = "allocators"
+    sources = "sources"
+    scenarios = "scenarios"
+
+
+def list_plugins(
+    what: Annotated[What, typer.Argument(help="What to list.", show_default=False)],
+    folder: Annotated[Path, typer.Option(help="Where scenarios are looked for.")] = Path(
+        "scenarios"
+    ),
+    json: Json = None,
+) -> None:
+    """List what scenarios can name, with the options of each, or the scenarios themselves."""
+    rows = _scenarios(folder) if what is What.scenarios else _plugins(what.value)
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in rows[0]:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*row.values())
+    Console().print(table)
+    if json is not None:
+        from semsim.results import write_json
+
+        write_json(json, rows)
+
+
+def _plugins(room: str) -> list[dict[str, str]]:
+    from semsim import registry
+
+    return [
+        {
+            "kind": plugin.name,
+            "what": plugin.summary,
+            "options": ", ".join(
+                name for name in plugin.load_config().model_fields if name != "kind"
+            ),
+        }
+        for plugin in registry.plugins(room).values()
+    ]
+
+
+def _scenarios(folder: Path) -> list[dict[str, str]]:
+    from semsim.documents import read_yaml
+    from semsim.errors import ScenarioError
+
+    paths = sorted(folder.glob("*.y*ml"))
+    if not paths:
+        raise ScenarioError(f"{folder}: no scenarios here; give --folder")
+    rows = []
+    for path in paths:
+        data = read_yaml(path).data
+        named = data if isinstance(data, dict) else {}
+        rows.append(
+            {
+                "scenario": str(path),
+                "task": str(named.get("task", "?")),
+                "what": " ".join(str(named.get("description", "")).split()),
+            }
+        )
+    return rows

@@ -1,0 +1,42 @@
+"""The ``semsim`` command: one file a command, errors without tracebacks."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from semsim.cli import listing, run, schema, train, validate, versions
+from semsim.errors import SemsimError
+
+app = typer.Typer(
+    name="semsim",
+    help=(
+        "Simulate semantic communication networks, link and system together.\n\n"
+        "Start with [bold]semsim run scenarios/downlink5.yaml[/bold]: real photographs go "
+        "through a learned codec and a simulated channel to five users, and a report shows "
+        "what arrived."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(run.run)
+app.command()(validate.validate)
+app.command()(schema.schema)
+app.command("list")(listing.list_plugins)
+app.command()(train.train)
+app.command()(versions.version)
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user's ends with a message and exit code 2."""
+    try:
+        app()
+    except SemsimError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -1,0 +1,1 @@
+"""Semantic codecs: layers, checkpoints, and one folder a paper."""

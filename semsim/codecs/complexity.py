@@ -1,0 +1,26 @@
+"""Floating-point operations of a network, counted by running it without data."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def count_flops(module: nn.Module, call: Callable[[nn.Module], object]) -> float:
+    """Count the operations (2 a multiply-add) of ``call(module)``.
+
+    The module is copied to the ``meta`` device, where shapes flow and nothing is computed.
+    """
+    shadow = copy.deepcopy(module).to("meta")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        call(shadow)
+    return float(counter.get_total_flops())
+
+
+def on_meta(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return an empty tensor that has a shape and no memory."""
+    return torch.empty(*shape, dtype=dtype, device="meta")

@@ -1,0 +1,1 @@
+"""FTSC (Si et al.): VQ-VAE-2 with digital transport."""

@@ -1,0 +1,1 @@
+"""Sources of images, labels and captions."""

@@ -1,0 +1,67 @@
+"""Configuration of the built-in sources (no torch here)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from semsim.config import PluginConfig
+
+Crop = Literal["center", "random"]
+
+
+class SourceConfig(PluginConfig):
+    """Base of every source."""
+
+    room: ClassVar[str] = "sources"
+
+
+class PhotosConfig(SourceConfig):
+    """Natural photographs that ship with semsim, split by photograph."""
+
+    kind: Literal["photos"] = "photos"
+    split: Literal["train", "test", "all"] = "test"
+    """``test`` holds photographs that no shipped codec was trained on."""
+    size: int = Field(256, ge=8, le=640)
+    """Height and width of the images, in pixels."""
+    crop: Crop = "center"
+    """``center``: the largest central square; ``random``: squares at mixed scales, mirrored."""
+
+
+class FolderConfig(SourceConfig):
+    """Any folder of images (searched through its sub-folders)."""
+
+    kind: Literal["folder"] = "folder"
+    path: Path
+    """The folder; relative paths start at the working directory."""
+    include: tuple[str, ...] = ("**/*",)
+    """Glob patterns below the folder; the order of files is alphabetical."""
+    size: int = Field(256, ge=8, le=4096)
+    """Height and width of the images, in pixels."""
+    crop: Crop = "center"
+    """``center``: the largest central square; ``random``: squares at mixed scales, mirrored."""
+    max_side: int = Field(1536, ge=8)
+    """Photographs are reduced to this shorter side (or ``size``) when read, to save memory."""
+
+
+class ScenesConfig(SourceConfig):
+    """Drawn scenes with a class label and a caption from a closed grammar."""
+
+    kind: Literal["scenes"] = "scenes"
+    size: Literal[32, 64] = 32
+    """Height and width of the images, in pixels."""
+
+
+class TorchvisionConfig(SourceConfig):
+    """A labelled data set through torchvision, downloaded where the network allows."""
+
+    kind: Literal["torchvision"] = "torchvision"
+    dataset: Literal["cifar10", "cifar100", "stl10", "fashion_mnist"]
+    split: Literal["train", "test"] = "test"
+    root: Path | None = None
+    """Where the files are or go; the default is ``~/.cache/semsim/datasets``."""
+    size: int | None = Field(None, ge=8, le=512)
+    """Resize to this height and width; the default keeps the data set's own."""
+    download: bool = True

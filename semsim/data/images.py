@@ -1,0 +1,172 @@
+"""Photographs in memory, and squares cut from them at mixed scales."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from semsim.errors import DataError
+from semsim.types import Source
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+
+
+def read_image(path: Path, max_side: int | None = None) -> Image.Image:
+    """Read one image as RGB, upright, its shorter side at most ``max_side`` pixels.
+
+    Transparent parts become white; 16-bit grey is scaled to 8 bit.
+
+    Raises:
+        DataError: if the file is no image, is damaged, or has no known white level.
+    """
+    try:
+        with Image.open(path) as opened:
+            if max_side is not None:
+                opened.draft("RGB", (2 * max_side, 2 * max_side))
+            image = _to_rgb(ImageOps.exif_transpose(opened))
+    except Exception as error:  # damaged files make Pillow raise nearly anything
+        raise DataError(
+            f"{path}: cannot be read as an image ({error}); remove or replace it"
+        ) from error
+    shorter = min(image.size)
+    if max_side is not None and shorter > max_side:
+        size = (round(image.width * max_side / shorter), round(image.height * max_side / shorter))
+        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        levels = np.asarray(image).astype(np.float64) / 257.0  # Pillow would clip at 255
+        image = Image.fromarray(levels.round().astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"pixels of mode {image.mode!r} have no known white level")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def to_tensor(images: Sequence[Image.Image]) -> Tensor:
+    """Stack equally large RGB images to ``[B, 3, H, W]`` in 0..1."""
+    stacked = np.stack([np.asarray(image, dtype=np.uint8) for image in images])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous().float() / 255.0
+
+
+def draw_order(total: int, count: int, rng: np.random.Generator) -> list[int]:
+    """Draw ``count`` of ``total`` indices; they repeat only when all of them were drawn.
+
+    Raises:
+        ValueError: if ``count`` is not positive.
+    """
+    order: list[int] = []
+    while len(order) < checked_count(count):
+        order += rng.permutation(total).tolist()
+    return order[:count]
+
+
+def checked_count(count: int) -> int:
+    """Return ``count``.
+
+    Raises:
+        ValueError: if it is not positive.
+    """
+    if count < 1:
+        raise ValueError(f"the number of images must be positive, got {count}")
+    return count
+
+
+class Photographs:
+    """A list of photographs from which square images of one size are cut.
+
+    Args:
+        images: RGB photographs.
+        names: one a photograph.
+        size: height and width of what is cut, in pixels.
+        crop: ``center`` takes the largest central square; ``random`` a square whose side is
+            log-uniform between ``size`` and the shorter side, at a uniform place, mirrored half
+            of the time.
+    """
+
+    def __init__(
+        self, images: Sequence[Image.Image], names: Sequence[str], size: int, crop: str
+    ) -> None:
+        if not images:
+            raise DataError("there are no photographs to draw from")
+        self.names = tuple(names)
+        self.size = size
+        self.crop = crop
+        self._pyramids = [_pyramid(image, size) for image in images]
+
+    def __len__(self) -> int:
+        return len(self._pyramids)
+
+    def take(self, count: int) -> Source:
+        """Return ``count`` images, always the same.
+
+        Each photograph's central square comes first, then random squares of a fixed seed.
+        """
+        rng = np.random.default_rng(20_24)
+        whole = [self._center(i) for i in range(min(checked_count(count), len(self)))]
+        more = [i % len(self) for i in range(count - len(whole))]
+        images = whole + [self._random(i, rng) for i in more]
+        return self._source(images, [*range(len(whole)), *more])
+
+    def sample(self, count: int, rng: np.random.Generator) -> Source:
+        """Draw ``count`` images; photographs repeat only when all of them were drawn."""
+        chosen = draw_order(len(self), count, rng)
+        cut = self._center if self.crop == "center" else lambda i: self._random(i, rng)
+        return self._source([cut(i) for i in chosen], chosen)
+
+    def _source(self, images: list[Image.Image], index: list[int]) -> Source:
+        return Source(image=to_tensor(images), name=tuple(self.names[i] for i in index))
+
+    def _center(self, index: int) -> Image.Image:
+        image = self._pyramids[index][0]
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        return self._cut(index, left, top, side)
+
+    def _random(self, index: int, rng: np.random.Generator) -> Image.Image:
+        image = self._pyramids[index][0]
+        shorter = min(image.size)
+        side = round(float(np.exp(rng.uniform(np.log(self.size), np.log(shorter)))))
+        left = int(rng.integers(image.width - side + 1))
+        top = int(rng.integers(image.height - side + 1))
+        cut = self._cut(index, left, top, side)
+        return ImageOps.mirror(cut) if rng.random() < 0.5 else cut
+
+    def _cut(self, index: int, left: int, top: int, side: int) -> Image.Image:
+        # Cut from the smallest level that still has `size` pixels: the same picture, far faster.
+        level = 0
+        while level + 1 < len(self._pyramids[index]) and side >> (level + 1) >= self.size:
+            level += 1
+        scale = 1 << level
+        source = self._pyramids[index][level]
+        box = (left / scale, top / scale, (left + side) / scale, (top + side) / scale)
+        box = (box[0], box[1], min(box[2], source.width), min(box[3], source.height))
+        return source.resize((self.size, self.size), Image.Resampling.LANCZOS, box=box)
+
+
+def _pyramid(image: Image.Image, size: int) -> list[Image.Image]:
+    shorter = min(image.size)
+    if shorter < size:
+        factor = size / shorter
+        wanted = (max(size, round(image.width * factor)), max(size, round(image.height * factor)))
+        image = image.resize(wanted, Image.Resampling.BICUBIC)
+    levels = [image]
+    while min(levels[-1].size) // 2 >= size:
+        levels.append(levels[-1].reduce(2))
+    return levels
+
+
+def to_uint8(image: Tensor) -> NDArray[np.uint8]:
+    """``[B, 3, H, W]`` in 0..1 to ``[B, H, W, 3]`` bytes, clamped and rounded."""
+    rounded = (image.detach().clamp(0, 1) * 255.0).round().to(torch.uint8)
+    return rounded.permute(0, 2, 3, 1).cpu().numpy()

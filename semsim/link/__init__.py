@@ -1,0 +1,1 @@
+"""Modem, transceiver, quality metrics and bounds."""

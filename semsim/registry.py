@@ -1,0 +1,207 @@
+"""Plug-ins by room and name, found without importing them.
+
+A plug-in is a pydantic ``Config`` (a subclass of :class:`semsim.config.PluginConfig` whose
+``kind`` is its name) and the class that it builds. Built-ins are listed here as strings, so that
+checking a scenario imports neither torch nor sionna. Third parties declare an entry point in one
+of the groups below that names their class; its attribute ``Config`` is the pydantic model, and
+the class is built as ``Class(config, ...)``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from semsim.errors import RegistryError
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One name in one room: where its ``Config`` and its class are, and what it is."""
+
+    name: str
+    config: str | None
+    target: str
+    summary: str
+    distribution: str = "semsim-net"
+
+    def load_target(self) -> Any:
+        """Import and return the class."""
+        return _load(self.target, self)
+
+    def load_config(self) -> Any:
+        """Import and return the pydantic model; for built-ins this does not import torch."""
+        if self.config is not None:
+            return _load(self.config, self)
+        config = getattr(self.load_target(), "Config", None)
+        if config is None:
+            raise RegistryError(
+                f"plug-in {self.name!r} of {self.distribution}: {self.target} lacks a Config"
+            )
+        return config
+
+
+def _load(path: str, plugin: Plugin) -> Any:
+    module, _, attribute = path.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise RegistryError(
+            f"plug-in {plugin.name!r} of {plugin.distribution}: cannot load {path}: {error}"
+        ) from error
+
+
+_BUILT_IN: dict[str, tuple[Plugin, ...]] = {
+    "codecs": (
+        Plugin(
+            "ftsc",
+            "semsim.codecs.ftsc.config:FtscConfig",
+            "semsim.codecs.ftsc.codec:Ftsc",
+            "VQ-VAE-2 at scaling rates [2,2], [4,2], [8,2]; digital transport (FTSC)",
+        ),
+        Plugin(
+            "classical",
+            "semsim.codecs.classical.config:ClassicalConfig",
+            "semsim.codecs.classical.codec:Classical",
+            "JPEG or WebP searched to a bit budget, the sanity rival",
+        ),
+    ),
+    "channels": (
+        Plugin(
+            "awgn",
+            "semsim.channels.config:AwgnConfig",
+            "semsim.channels.flat:Awgn",
+            "additive white Gaussian noise",
+        ),
+        Plugin(
+            "rayleigh",
+            "semsim.channels.config:RayleighConfig",
+            "semsim.channels.flat:Rayleigh",
+            "Rayleigh block fading, one gain an image or a block, coherent receiver",
+        ),
+        Plugin(
+            "rician",
+            "semsim.channels.config:RicianConfig",
+            "semsim.channels.flat:Rician",
+            "Rician block fading with factor K",
+        ),
+        Plugin(
+            "ofdm_tdl",
+            "semsim.channels.config:OfdmTdlConfig",
+            "semsim.channels.ofdm:OfdmTdl",
+            "OFDM over 3GPP TDL, perfect CSI, LMMSE equaliser",
+        ),
+    ),
+    "allocators": (
+        Plugin(
+            "equal",
+            "semsim.allocation.config:EqualConfig",
+            "semsim.allocation.baselines:Equal",
+            "equal bandwidth and power, one compression rate for all",
+        ),
+        Plugin(
+            "random",
+            "semsim.allocation.config:RandomConfig",
+            "semsim.allocation.baselines:Random",
+            "uniform on the simplex, seeded",
+        ),
+        Plugin(
+            "alternating",
+            "semsim.allocation.config:AlternatingConfig",
+            "semsim.allocation.alternating:Alternating",
+            "Algorithm 1 of FTSC: block-coordinate ascent in CVXPY",
+        ),
+    ),
+    "sources": (
+        Plugin(
+            "photos",
+            "semsim.data.config:PhotosConfig",
+            "semsim.data.photos:Photos",
+            "natural photographs that ship with semsim",
+        ),
+        Plugin(
+            "scenes",
+            "semsim.data.config:ScenesConfig",
+            "semsim.data.scenes:Scenes",
+            "drawn scenes with labels and captions, seeded",
+        ),
+        Plugin(
+            "folder",
+            "semsim.data.config:FolderConfig",
+            "semsim.data.folder:Folder",
+            "any folder of images",
+        ),
+        Plugin(
+            "torchvision",
+            "semsim.data.config:TorchvisionConfig",
+            "semsim.data.torchvision_sets:TorchvisionSet",
+            "CIFAR-10, CIFAR-100, STL-10, Fashion-MNIST",
+        ),
+    ),
+    "objectives": (
+        Plugin(
+            "vqvae2",
+            "semsim.codecs.ftsc.config:VqVae2ObjectiveConfig",
+            "semsim.codecs.ftsc.objective:VqVae2Objective",
+            "reconstruction and codebook loss of one VQ-VAE-2 (FTSC eq. 3-4)",
+        ),
+    ),
+}
+
+#: Rooms that take plug-ins; the entry-point group of a room is ``semsim.<room>``.
+ROOMS = tuple(_BUILT_IN)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return ``'; did you mean …?'`` with the nearest known name, or an empty string.
+
+    >>> suggest("rayligh", ["awgn", "rayleigh"])
+    "; did you mean 'rayleigh'?"
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _third_party(point: EntryPoint) -> Plugin:
+    distribution = point.dist.name if point.dist is not None else "an unknown distribution"
+    return Plugin(point.name, None, point.value, f"from {distribution}", distribution)
+
+
+@cache
+def plugins(room: str) -> dict[str, Plugin]:
+    """Return every plug-in of ``room`` by name, built-in and installed.
+
+    Raises:
+        RegistryError: if the room is unknown or two distributions claim one name.
+    """
+    if room not in _BUILT_IN:
+        raise RegistryError(f"there is no room {room!r}{suggest(room, ROOMS)}")
+    found = {plugin.name: plugin for plugin in _BUILT_IN[room]}
+    for point in entry_points(group=f"semsim.{room}"):
+        plugin = _third_party(point)
+        taken = found.get(plugin.name)
+        if taken is not None and taken.target != plugin.target:
+            raise RegistryError(
+                f"{room}: the name {plugin.name!r} is taken twice, by {taken.distribution} and "
+                f"{plugin.distribution}; uninstall one or rename its entry point"
+            )
+        found[plugin.name] = plugin
+    return found
+
+
+def find(room: str, name: str) -> Plugin:
+    """Return the plug-in ``name`` of ``room``.
+
+    Raises:
+        RegistryError: if there is none; the message suggests the nearest name.
+    """
+    known = plugins(room)
+    if name not in known:
+        hint = f"{suggest(name, known)} (known {room}: {', '.join(sorted(known))})"
+        raise RegistryError(f"unknown kind {name!r}{hint}")
+    return known[name]

@@ -1,0 +1,127 @@
+"""Figures of a run by matplotlib; each function draws one and returns it."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from semsim.report.tables import NOT_POWER_CONSTRAINED
+from semsim.results import Pictures, Results
+
+#: Most images side by side in one figure.
+MOST_IMAGES = 8
+_STYLE = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.25,
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+}
+
+
+def figures(results: Results) -> dict[str, Figure]:
+    """Return every figure of a run by file name (without ending)."""
+    with mpl.rc_context(_STYLE):
+        made = {"images": images(results.pictures)}
+        if results.task == "downlink":
+            made |= {"allocation": allocation(results), "utility": utility(results)}
+        else:
+            made |= {"quality": quality(results)}
+        if not results.summary["power_constrained"]:
+            for figure in made.values():
+                figure.text(0.995, 0.005, NOT_POWER_CONSTRAINED, ha="right", color="crimson")
+    return made
+
+
+def images(pictures: dict[str, Pictures]) -> Figure:
+    """Draw the originals in the first row and below them what arrived, one row a title."""
+    first = next(iter(pictures.values()))
+    count = min(MOST_IMAGES, len(first.original))
+    rows = 1 + len(pictures)
+    figure = Figure(figsize=(2.1 * count, 2.35 * rows), layout="constrained")
+    axes = np.atleast_2d(figure.subplots(rows, count)).reshape(rows, count)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for i in range(count):
+        _show(axes[0, i], first.original[i])
+        axes[0, i].set_title("sent" if i == 0 else "", loc="left", fontweight="bold")
+    for row, (title, shown) in enumerate(pictures.items(), start=1):
+        for i in range(count):
+            _show(axes[row, i], shown.received[i])
+            axes[row, i].set_title(shown.captions[i], fontsize=7.5)
+        label = axes[row, 0]
+        label.text(
+            -0.06, 0.5, title, rotation=90, va="center", ha="right", transform=label.transAxes
+        )
+    return figure
+
+
+def _show(axis: mpl.axes.Axes, image: object) -> None:
+    pixels = np.asarray(image).transpose(1, 2, 0).clip(0, 1)
+    axis.imshow(pixels, interpolation="nearest")
+
+
+def allocation(results: Results) -> Figure:
+    """Draw bandwidth, power and ρ of every user in slot 0, by allocator."""
+    slots = results.slots[results.slots["slot"] == 0]
+    figure = Figure(figsize=(10, 3.0), layout="constrained")
+    panels = (
+        ("bandwidth_hz", "bandwidth in Hz", "linear"),
+        ("power_w", "power in W", "log"),
+        ("rho_sent", "ρ sent", "log"),
+    )
+    names = list(results.summary["allocators"])
+    width = 0.8 / len(names)
+    for axis, (column, label, scale) in zip(figure.subplots(1, 3), panels, strict=True):
+        for i, name in enumerate(names):
+            part = slots[slots["allocator"] == name]
+            place = part["user"].to_numpy() + (i - (len(names) - 1) / 2) * width
+            axis.bar(place, part[column].to_numpy(), width, label=name)
+        axis.set(xlabel="user", title=label, yscale=scale)
+        axis.set_xticks(range(results.summary["users"]))
+    figure.axes[0].legend(frameon=False)
+    return figure
+
+
+def utility(results: Results) -> Figure:
+    """Draw each allocator's utility: decided, at the rates sent, measured."""
+    rows = results.summary["allocators"]
+    kinds = {
+        "utility": "decided (fitted curve)",
+        "utility_sent": "at rates sent (fitted curve)",
+        "utility_measured": "measured on delivered images",
+    }
+    figure = Figure(figsize=(1.8 + 2.2 * len(rows), 3.0), layout="constrained")
+    axis = figure.subplots()
+    for i, (column, label) in enumerate(kinds.items()):
+        values = [row[column] for row in rows.values()]
+        bars = axis.bar(np.arange(len(rows)) + (i - 1) * 0.27, values, 0.25, label=label)
+        axis.bar_label(bars, fmt="%.1f", fontsize=7.5)
+    axis.set_xticks(range(len(rows)), list(rows))
+    axis.set(ylabel="utility U (FTSC eq. 24)")
+    axis.legend(frameon=False, fontsize=7.5, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def quality(results: Results) -> Figure:
+    """Draw mean PSNR and block error rate over SNR, one line a rate, with a 95 % interval."""
+    sweep = results.sweep
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for rate, part in sweep.groupby("rate", sort=False):
+        groups = part.groupby("snr_db")
+        mean = groups["psnr_db"].mean()
+        half = 1.96 * groups["psnr_db"].sem().fillna(0.0)
+        cbr = part["cbr"].iloc[0]
+        line = left.plot(mean.index, mean, marker="o", label=f"{rate}, CBR {cbr:.4f}")[0]
+        left.fill_between(mean.index, mean - half, mean + half, alpha=0.15, color=line.get_color())
+        right.plot(
+            mean.index, groups["block_error_rate"].mean(), marker="o", color=line.get_color()
+        )
+    left.set(xlabel="Es/N0 in dB", title="PSNR in dB (mean of the images, 95 % interval)")
+    right.set(xlabel="Es/N0 in dB", title="block error rate", ylim=(-0.02, 1.02))
+    left.legend(frameon=False)
+    return figure

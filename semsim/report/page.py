@@ -1,0 +1,44 @@
+"""The figures and the self-contained ``report.html`` of a run."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from semsim.report.figures import figures
+from semsim.report.tables import tables
+from semsim.results import Results
+
+_TITLES = {
+    "images": "What was sent and what arrived",
+    "allocation": "Who got what",
+    "utility": "Utility",
+    "quality": "Quality over SNR",
+}
+
+
+def write_report(results: Results, folder: Path) -> Path:
+    """Write every figure as PNG and one page that needs no other file; return the page's path."""
+    embedded = []
+    for name, figure in figures(results).items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=110)
+        (folder / f"{name}.png").write_bytes(buffer.getvalue())
+        encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+        embedded.append({"title": _TITLES[name], "png": encoded})
+    environment = Environment(
+        loader=PackageLoader("semsim.report", "templates"), autoescape=select_autoescape()
+    )
+    page = environment.get_template("report.html").render(
+        results=results,
+        figures=embedded,
+        tables=tables(results),
+        scenario=yaml.safe_dump(results.scenario, sort_keys=False, allow_unicode=True),
+    )
+    path = folder / "report.html"
+    path.write_text(page, encoding="utf-8")
+    return path

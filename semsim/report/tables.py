@@ -1,0 +1,148 @@
+"""Tables of a run as text cells, shared by the terminal and the HTML page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from semsim.results import Results
+
+#: Words that every table and figure carries where a paper's power constraint is off.
+NOT_POWER_CONSTRAINED = "not power constrained"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, column heads and rows of text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+def tables(results: Results) -> list[Table]:
+    """Return the tables to show for a run, the most important first."""
+    made = _downlink(results) if results.task == "downlink" else [_link(results)]
+    if not results.summary["power_constrained"]:
+        made = [
+            Table(f"{t.title} ({NOT_POWER_CONSTRAINED})", t.columns, t.rows, t.note) for t in made
+        ]
+    return made
+
+
+def _downlink(results: Results) -> list[Table]:
+    slots = results.slots
+    name = str(slots["allocator"].iloc[0])
+    first = slots[(slots["allocator"] == name) & (slots["slot"] == 0)]
+    return [_users(first, name), _allocators(results)]
+
+
+def _users(frame: pd.DataFrame, allocator: str) -> Table:
+    rows = tuple(
+        (
+            str(row.user),
+            str(row.image),
+            f"{row.distance_m:.0f}",
+            f"{row.snr_db:.1f}",
+            f"{row.bandwidth_hz:.0f}",
+            f"{row.power_w:.3g}",
+            f"{row.rho:.4f}",
+            f"{row.rho_sent:.4f} {row.rate}",
+            f"{row.delay_s:.2f}",
+            f"{row.energy_j:.3g}",
+            f"{row.psnr_predicted_db:.1f}",
+            f"{row.psnr_db:.1f}",
+            f"{row.ssim:.3f}",
+            _audit(row.snr_measured_db - row.snr_db, row.block_error_rate, row.outage),
+        )
+        for row in frame.itertuples()
+    )
+    heads = (
+        "user",
+        "image",
+        "distance m",
+        "SNR dB",
+        "bandwidth Hz",
+        "power W",
+        "ρ asked",
+        "ρ sent",
+        "delay s",
+        "energy J",
+        "PSNR predicted",
+        "PSNR measured",
+        "SSIM",
+        "audit",
+    )
+    note = (
+        "Delay and energy are the model's at the rate sent (FTSC eq. 16-21, Shannon's rate); PSNR "
+        "predicted is the fitted curve of eq. 8 at the rate sent; PSNR measured, SSIM and the "
+        "audit (measured minus asked SNR, block error rate) are from the images really sent."
+    )
+    return Table(f"Users in slot 0 under '{allocator}'", heads, rows, note)
+
+
+def _audit(difference_db: float, block_error_rate: float, outage: bool) -> str:
+    text = f"{difference_db:+.2f} dB"
+    if block_error_rate > 0:
+        text += f", {100 * block_error_rate:.0f} % blocks lost"
+    return text + (", outage" if outage else "")
+
+
+def _allocators(results: Results) -> Table:
+    rows = tuple(
+        (
+            name,
+            f"{row['utility']:.2f}",
+            f"{row['utility_sent']:.2f}",
+            f"{row['utility_measured']:.2f}",
+            f"{row['psnr_db']:.1f}",
+            f"{row['ssim']:.3f}",
+            f"{row['slowest_s']:.2f}",
+            f"{row['energy_j']:.3g}",
+            f"{row['power_w']:.3g}",
+        )
+        for name, row in results.summary["allocators"].items()
+    )
+    heads = (
+        "allocator",
+        "utility decided",
+        "utility at rates sent",
+        "utility measured",
+        "PSNR dB",
+        "SSIM",
+        "slowest s",
+        "energy J",
+        "power W",
+    )
+    note = (
+        "Utility decided uses the allocator's own ρ and the fitted curve; at rates sent, the "
+        "codec's nearest rate below; measured, the PSNR of the delivered images instead of the "
+        "curve."
+    )
+    slots = results.summary["slots"]
+    return Table(f"Allocators on the same {slots} slot{'s' * (slots > 1)}", heads, rows, note)
+
+
+def _link(results: Results) -> Table:
+    window = results.summary["ms_ssim_window"]
+    rows = tuple(
+        (
+            point["rate"],
+            f"{point['snr_db']:g}",
+            f"{point['cbr']:.4f}",
+            f"{point['psnr_db']:.2f}",
+            f"{point['ssim']:.3f}",
+            f"{point['ms_ssim']:.3f}" if window else "–",
+            f"{point['block_error_rate']:.3f}",
+        )
+        for point in results.summary["points"]
+    )
+    heads = ("rate", "SNR dB", "CBR", "PSNR dB", "SSIM", "MS-SSIM", "block error rate")
+    note = "PSNR is the mean of the images' PSNR in dB."
+    if window is None:
+        note += " The images are too small for the five scales of MS-SSIM."
+    elif window < 11:
+        note += f" MS-SSIM uses a window of {window}×{window}: the images are small."
+    return Table(f"{results.summary['images']} images at each SNR", heads, rows, note)

@@ -1,0 +1,282 @@
+"""What travels between the rooms. Plain frozen dataclasses; shapes in the docstrings.
+
+``B`` is the batch: every element stands for one transmission to one user.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+#: ``(channels, height, width)`` of one source image.
+ImageShape: TypeAlias = tuple[int, int, int]
+Array: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is to be sent.
+
+    Attributes:
+        image: ``[B, 3, H, W]`` float in 0..1.
+        label: ``[B]`` integer class, where the source has one.
+        caption: one sentence an image, where the source has one.
+        name: where each image comes from, for reports.
+    """
+
+    image: Tensor
+    label: Tensor | None = None
+    caption: tuple[str, ...] | None = None
+    name: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return int(self.image.shape[0])
+
+    @property
+    def shape(self) -> ImageShape:
+        """``(C, H, W)`` of one image."""
+        _, c, h, w = self.image.shape
+        return int(c), int(h), int(w)
+
+    def select(self, index: list[int]) -> Source:
+        """Return the images at ``index``, in that order."""
+        return Source(
+            image=self.image[index],
+            label=None if self.label is None else self.label[index],
+            caption=None if self.caption is None else tuple(self.caption[i] for i in index),
+            name=tuple(self.name[i] for i in index) if self.name else (),
+        )
+
+    def to(self, device: str | torch.device) -> Source:
+        """Return the same source on ``device``."""
+        label = None if self.label is None else self.label.to(device)
+        return Source(self.image.to(device), label, self.caption, self.name)
+
+
+@dataclass(frozen=True)
+class Csi:
+    """What a codec may know of the channel: the link's SNR, linear Es/N0, ``[B]``."""
+
+    snr: Tensor
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One operating point that a codec offers for an image shape.
+
+    Attributes:
+        name: as the paper writes it, for instance ``[4,2]``.
+        shape: the image shape that it stands for; sender and receiver both know it.
+        unit: whether the payload is counted in complex symbols or in bits.
+        payload: symbols or bits on the air for one image, side information included.
+        rho: compression rate ρ = payload bits / (8·C·H·W) (FTSC eq. 10); for symbol payloads the
+            channel bandwidth ratio.
+        flops_encode: floating-point operations of the sender for one image.
+        flops_decode: floating-point operations of the receiver for one image.
+    """
+
+    name: str
+    shape: ImageShape
+    unit: Literal["symbols", "bits"]
+    payload: int
+    rho: float
+    flops_encode: float = 0.0
+    flops_decode: float = 0.0
+
+
+@dataclass(frozen=True)
+class SymbolPayload:
+    """Complex symbols ``x [B, n]`` of any scale (the link normalises), plus side information.
+
+    ``side_bits`` per image travel beside the symbols (a class label, an SNR report); they are
+    assumed to arrive, and are charged as QPSK symbols of rate 1/2.
+    """
+
+    x: Tensor
+    side_bits: int = 0
+
+
+@dataclass(frozen=True)
+class BitPayload:
+    """Bits ``bits [B, n]`` (0 or 1, ``torch.uint8``), side information included."""
+
+    bits: Tensor
+
+
+Payload: TypeAlias = SymbolPayload | BitPayload
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a channel returns.
+
+    Attributes:
+        x: ``[B, n]`` equalised symbols (an unbiased estimate of what was sent).
+        noise_variance: ``[B, n]`` effective complex noise variance after equalisation.
+        gain: ``[B, n]`` power gain |h|² that each symbol saw (mean 1 over channel draws).
+        snr_measured: ``[B]`` linear Es/N0, measured on this very transmission as
+            mean |x|² over mean |noise|², before fading.
+        noise_samples: complex noise samples behind that measurement, per element.
+    """
+
+    x: Tensor
+    noise_variance: Tensor
+    gain: Tensor
+    snr_measured: Tensor
+    noise_samples: int
+
+
+@dataclass(frozen=True)
+class ReceivedBits:
+    """Decoded bits ``bits [B, n]`` and the LDPC block errors seen by the genie, ``[B]``."""
+
+    bits: Tensor
+    block_errors: Tensor
+    blocks: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a codec reconstructs; the metrics that apply follow from what is there.
+
+    Attributes:
+        image: ``[B, 3, H, W]`` in 0..1.
+        logits: ``[B, classes]``.
+        text: one sentence an element.
+        features: ``[B, d]``.
+        outage: ``[B]`` bool, true where nothing could be decoded.
+    """
+
+    image: Tensor | None = None
+    logits: Tensor | None = None
+    text: tuple[str, ...] | None = None
+    features: Tensor | None = None
+    outage: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was really sent, measured per transmission; all ``[B]``.
+
+    Attributes:
+        snr_asked: linear Es/N0 that was asked for.
+        snr_measured: linear Es/N0 found on the air.
+        noise_samples: complex noise samples behind the measurement, for its confidence interval.
+        power: mean |x|² of each image's symbols (1 under the power constraint).
+        channel_uses: complex channel uses, side information included.
+        cbr: channel uses / (C·H·W).
+        block_error_rate: share of LDPC blocks in error (zero for symbol payloads).
+        power_constrained: false where a paper's unconstrained setting is reproduced.
+    """
+
+    snr_asked: Tensor
+    snr_measured: Tensor
+    noise_samples: int
+    power: Tensor
+    channel_uses: Tensor
+    cbr: Tensor
+    block_error_rate: Tensor
+    power_constrained: bool = True
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One batch through the link: what came out and the audit of how."""
+
+    output: Output
+    audit: Audit
+    rate: Rate
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """Sender and receiver of one semantic codec; a ``torch.nn.Module``."""
+
+    def rates(self, shape: ImageShape) -> tuple[Rate, ...]:
+        """Operating points for images of ``shape``, by rising ``rho``.
+
+        Raises:
+            ValueError: if the architecture cannot take ``shape``.
+        """
+        ...
+
+    def encode(self, source: Source, csi: Csi, rate: Rate) -> Payload:
+        """Turn a batch into one payload an image."""
+        ...
+
+    def decode(self, received: Received | ReceivedBits, csi: Csi, rate: Rate) -> Output:
+        """Rebuild the batch from what arrived."""
+        ...
+
+
+@runtime_checkable
+class Channel(Protocol):
+    """A complex baseband channel with E|h|² = 1."""
+
+    def apply(self, x: Tensor, snr: Tensor) -> Received:
+        """Send ``x [B, n]`` (unit mean power a row) at linear Es/N0 ``snr [B]``."""
+        ...
+
+
+@runtime_checkable
+class Modem(Protocol):
+    """Bits to symbols and back."""
+
+    def modulate(self, bits: Tensor, csi: Csi) -> Tensor:
+        """``[B, n]`` bits to ``[B, channel_uses(n)]`` unit-power symbols."""
+        ...
+
+    def demodulate(self, received: Received, bits: int) -> Tensor:
+        """Symbols back to ``[B, bits]`` hard decisions."""
+        ...
+
+
+@dataclass(frozen=True)
+class DownlinkState:
+    """What an allocator sees; leading dimensions batch over drops.
+
+    Attributes:
+        gain: ``[..., N]`` power gain g_n, path loss and small-scale draw (FTSC eq. 23).
+        distance_m: ``[..., N]``.
+    """
+
+    gain: Array
+    distance_m: Array
+
+    @property
+    def users(self) -> int:
+        """N."""
+        return int(self.gain.shape[-1])
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """What an allocator decides; shapes ``[..., N]``, one row a drop.
+
+    Attributes:
+        rho: compression rate asked of each user's codec.
+        b_hz: bandwidth.
+        p_w: transmit power.
+        info: what the solver wants to tell (iterations, status, utility by iteration).
+    """
+
+    rho: Array
+    b_hz: Array
+    p_w: Array
+    info: dict[str, object] = field(default_factory=dict, compare=False)
+
+
+@runtime_checkable
+class Allocator(Protocol):
+    """Shares bandwidth, power and compression among the users."""
+
+    def allocate(self, state: DownlinkState) -> Allocation:
+        """Decide for every drop in ``state``."""
+        ...
