@@ -171,12 +171,19 @@ def _in_data(data: Any, loc: Location) -> Location:
     """Drop from ``loc`` the union tags and validator names that are no keys of the file."""
     node, kept = data, list[int | str]()
     for part in loc:
-        if (isinstance(node, dict) and part in node) or (
-            isinstance(node, list) and isinstance(part, int) and part < len(node)
-        ):
+        found, child = _child(node, part)
+        if found:
             kept.append(part)
-            node = node[part]
+            node = child
     return tuple(kept)
+
+
+def _child(node: Any, part: int | str) -> tuple[bool, Any]:
+    if isinstance(node, dict) and part in node:
+        return True, node[part]
+    if isinstance(node, list) and isinstance(part, int) and part < len(node):
+        return True, node[part]
+    return False, None
 
 
 def _fields(model: type[BaseModel], data: Any, location: Location) -> list[str]:
@@ -185,7 +192,7 @@ def _fields(model: type[BaseModel], data: Any, location: Location) -> list[str]:
     current: Any = model
     wanted: Any = None
     for step in location:
-        node = node[step] if isinstance(node, dict | list) else None
+        _, node = _child(node, step)
         field = (
             current.model_fields.get(str(step))
             if isinstance(current, type) and issubclass(current, BaseModel)

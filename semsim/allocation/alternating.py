@@ -1,18 +1,25 @@
 """Algorithm 1 of FTSC: alternate between θ, ρ and (b, p, T) until the utility stands still.
 
 Every iteration replaces the transmission energy by an upper bound that touches it at the last
-iterate (θ of eq. 26 in eq. 27) and then improves ρ by P2.2 and (b, p, T) by P2.3, so the utility
-never falls. It converges all the same to a point that is no optimum, not even a local one. P2.3
-makes the delay of (almost) every user equal to T, and P2.2, which holds T fixed, can then never
-raise a ρ again, although a larger ρ would be worth a larger T. Where the iteration freezes is
-decided by the start:
+iterate (eq. 27 with θ of eq. 26) and then improves ρ by P2.2 and (b, p, T) by P2.3, so the utility
+never falls. It converges all the same to a point that is no optimum, not even a local one: P2.3
+makes the delay of every user equal to T, and from there P2.2, which holds T, can raise no ρ,
+although a larger ρ would be worth a larger T. Where the algorithm freezes is decided by its first
+few iterations, hence by the start. Gaps to the best of many local searches from random points
+(which agree to 1e-9), over 30 drops of the paper's setting (N = 5, 5 kHz, 50 W, distances uniform
+in 1..1000 m):
 
-* From an equal split of the paper's 50 W the first P2.2 cuts ρ to save an energy that the next
-  P2.3 saves anyway by cutting power.
-* From an equal split of 50 mW (``start_power_share: 0.001``), about what the optimum uses, ρ
-  stays at its largest, and the loss is small.
+====================  =================================  ==================================
+start                 quality summed, optimum about 54   quality averaged, optimum about 9
+====================  =================================  ==================================
+equal, all 50 W       7.8 to 8.4 (14 to 16 %)            1.6 to 1.8 (17 to 20 %)
+random, all 50 W      2.2 to 10.6                        0.4 to 1.6
+equal, 50 mW          below 4e-5                         0.5 to 0.8
+====================  =================================  ==================================
 
-FIGURES
+An equal split of 50 W makes transmission so dear that P2.2 cuts ρ, before P2.3 has saved the
+energy by cutting power. 50 mW (``start_power_share: 0.001``) is about what the optimum uses, so ρ
+stays at its largest: right where quality is summed, too large where it is averaged.
 """
 
 from __future__ import annotations

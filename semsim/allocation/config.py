@@ -61,5 +61,5 @@ class AlternatingConfig(AllocatorConfig):
     start: Literal["equal", "random"] = "equal"
     """Where to begin: the allocation of the rule of that name, with its defaults."""
     start_power_share: float = Field(1.0, gt=0, le=1)
-    """Share of the power that the start uses. Algorithm 1 is sensitive to it, and not to its
-    advantage at 1: see :mod:`semsim.allocation.alternating`."""
+    """Share of the power that the start uses; the paper's setting needs 0.001 or so to come near
+    the optimum (see :mod:`semsim.allocation.alternating`)."""

@@ -9,6 +9,9 @@ import typer
 
 from semsim.cli.options import Device, Json, Quiet
 
+#: Columns of a table that goes into a file or a pipe.
+_WIDTH = 130
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -34,6 +37,8 @@ def run(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns, TimeElapsedColumn(), console=console, transient=True, disable=quiet
@@ -62,12 +67,13 @@ def run(
 
 
 def _print(console: Console, table: Table) -> None:
+    from rich.box import SIMPLE
     from rich.table import Table as RichTable
 
-    shown = RichTable(title=table.title, title_justify="left", caption=table.note or None)
-    shown.caption_justify = "left"
+    shown = RichTable(title=table.title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     for i, head in enumerate(table.columns):
-        shown.add_column(head, justify="left" if i == 0 else "right", overflow="fold")
+        shown.add_column(head, justify="left" if i == 0 else "right", no_wrap=True)
     for row in table.rows:
         shown.add_row(*row)
     console.print(shown)
+    console.print(f"[dim]{table.note}[/dim]", highlight=False)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def count_flops(module: nn.Module, call: Callable[[nn.Module], object]) -> float:
+
+def count_flops(module: Network, call: Callable[[Network], object]) -> float:
     """Count the operations (2 a multiply-add) of ``call(module)``.
 
     The module is copied to the ``meta`` device, where shapes flow and nothing is computed.

@@ -68,8 +68,9 @@ class Budget:
 
         Eq. (9) counts C·H·W values, one byte each. ρ in eq. (10) is a ratio of *sizes* (the bits
         of a value are in it already) and the rate of eq. (22) is in bit/s, so ρ·D_0/r is a time
-        only if D_0 is in bits. With bytes taken literally the air would be eight times faster and
-        the largest ρ would be best for everybody.
+        only if D_0 is in bits. With bytes taken literally the air would be eight times faster,
+        and the largest ρ the best one at all the bandwidths that the paper looks at (quality
+        summed): there would be nothing to decide.
         """
         return math.prod(self.shape) * PIXEL_BITS
 

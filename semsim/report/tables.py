@@ -62,23 +62,24 @@ def _users(frame: pd.DataFrame, allocator: str) -> Table:
     heads = (
         "user",
         "image",
-        "distance m",
-        "SNR dB",
-        "bandwidth Hz",
-        "power W",
-        "ρ asked",
-        "ρ sent",
-        "delay s",
-        "energy J",
-        "PSNR predicted",
-        "PSNR measured",
+        "distance\nm",
+        "SNR\ndB",
+        "b\nHz",
+        "p\nW",
+        "ρ\nasked",
+        "ρ\nsent",
+        "delay\ns",
+        "energy\nJ",
+        "PSNR dB\npredicted",
+        "PSNR dB\nmeasured",
         "SSIM",
         "audit",
     )
     note = (
-        "Delay and energy are the model's at the rate sent (FTSC eq. 16-21, Shannon's rate); PSNR "
-        "predicted is the fitted curve of eq. 8 at the rate sent; PSNR measured, SSIM and the "
-        "audit (measured minus asked SNR, block error rate) are from the images really sent."
+        "b: bandwidth, p: power. Delay and energy are the model's at the rate sent (FTSC eq. "
+        "16-21, Shannon's rate); PSNR predicted is the fitted curve of eq. 8 at that rate; PSNR "
+        "measured, SSIM and the audit (measured minus asked SNR, blocks lost) are from the images "
+        "really sent."
     )
     return Table(f"Users in slot 0 under '{allocator}'", heads, rows, note)
 
@@ -107,14 +108,14 @@ def _allocators(results: Results) -> Table:
     )
     heads = (
         "allocator",
-        "utility decided",
-        "utility at rates sent",
-        "utility measured",
-        "PSNR dB",
+        "utility\ndecided",
+        "utility\nat rates sent",
+        "utility\nmeasured",
+        "PSNR\ndB",
         "SSIM",
-        "slowest s",
-        "energy J",
-        "power W",
+        "slowest\ns",
+        "energy\nJ",
+        "power\nW",
     )
     note = (
         "Utility decided uses the allocator's own ρ and the fitted curve; at rates sent, the "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsim.data.config import ScenesConfig
@@ -56,6 +56,7 @@ def test_caption_and_meaning_of_every_single_scene() -> None:
     assert len(captions) == SINGLES
 
 
+@settings(deadline=None)
 @given(st.integers(SINGLES, SINGLES + PAIRS - 1))
 def test_caption_and_meaning_of_pairs(index: int) -> None:
     scene = scene_at(index)

@@ -1,0 +1,1 @@
+"""Shipped weights: NAME.safetensors with its card NAME.yaml."""

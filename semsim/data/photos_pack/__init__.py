@@ -1,0 +1,1 @@
+"""Photographs that ship with semsim; LICENSES.md names authors and licences."""

@@ -1,0 +1,98 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semsim.channels.coding import LdpcCode, ldpc_code, segment
+from semsim.channels.sionna_rng import phy
+
+
+@given(
+    bits=st.integers(1, 10**7),
+    rate=st.floats(0.2, 0.92),
+    bits_per_symbol=st.sampled_from([2, 4, 6, 8]),
+)
+def test_segments_keep_the_limits_of_the_standard(bits, rate, bits_per_symbol) -> None:
+    cut = segment(bits, rate, bits_per_symbol)
+    assert 12 <= cut.k <= 8448
+    assert cut.n % bits_per_symbol == 0
+    assert 1 / 5 <= cut.k / cut.n <= 948 / 1024
+    if cut.k > 3824:
+        assert cut.k / cut.n >= 1 / 3
+    assert bits <= cut.blocks * cut.k
+    assert cut.blocks * cut.k - bits < max(cut.blocks, 12)
+    # Rounding adds less than a symbol a block; only the least rate of 1/5 takes one away.
+    assert -bits_per_symbol < cut.n - cut.k / rate < bits_per_symbol
+    assert cut.n >= cut.k / rate - 1e-6 or cut.n + bits_per_symbol > 5 * cut.k
+
+
+def test_blocks_are_the_fewest_that_fit() -> None:
+    assert segment(8448, 0.5, 2).blocks == 1
+    assert segment(8449, 0.5, 2).blocks == 2
+    assert segment(8448, 0.3, 2).blocks == 3  # base graph 2
+    assert segment(700, 0.7, 2).n == 1000  # 700 / 1.4 is 500.00000000000006
+
+
+def noisy(code: LdpcCode, words: int, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random words, and LLRs of their BPSK transmission with noise of ``sigma``."""
+    generator = torch.Generator().manual_seed(code.k)
+    bits = torch.randint(0, 2, (words, code.k), dtype=torch.uint8, generator=generator)
+    y = 2.0 * code.encode(bits) - 1 + sigma * torch.randn(words, code.n, generator=generator)
+    return bits, 2 * y / sigma**2
+
+
+# Both base graphs, with and without filler bits, punctured core parity, rates 1/5 to 0.92.
+@pytest.mark.parametrize(
+    ("k", "n", "order", "sigma"),
+    [
+        (12, 16, 8, 0.6),
+        (12, 60, 2, 1.5),
+        (64, 128, 2, 0.8),
+        (292, 320, 4, 0.5),
+        (1024, 1536, 6, 0.7),
+        (700, 3500, 4, 1.6),
+        (3900, 4240, 8, 0.45),
+    ],
+)
+def test_decisions_are_those_of_sionnas_5g_decoder(k, n, order, sigma) -> None:
+    code = LdpcCode(k, n, order, iterations=6)
+    bits, llr = noisy(code, 12, sigma)
+    encoder = phy.fec.ldpc.LDPC5GEncoder(k, n, order, device="cpu")
+    theirs = phy.fec.ldpc.LDPC5GDecoder(encoder, num_iter=6, device="cpu")
+    assert torch.equal(code.encode(bits).float(), encoder(bits.float()))
+    decoded = code.decode(llr)
+    assert decoded.dtype == torch.uint8
+    assert torch.equal(decoded.float(), theirs(llr))
+    assert (llr[:, :1] != 0).all()
+
+
+def test_words_are_decoded_each_on_its_own_merits() -> None:
+    """Words that leave the decoder early, late and never are put back in their places."""
+    code = LdpcCode(200, 400, 2)
+    clear, clear_llr = noisy(code, 8, 0.5)
+    hard, hard_llr = noisy(code, 8, 0.88)
+    lost, lost_llr = noisy(code, 8, 3.0)
+    order = torch.randperm(24, generator=torch.Generator().manual_seed(1))
+    llr = torch.cat([clear_llr, hard_llr, lost_llr])
+    decoded = torch.empty(24, 200, dtype=torch.uint8)
+    decoded[order] = code.decode(llr[order])
+    assert torch.equal(decoded[:8], clear)
+    assert (decoded[16:] != lost).any(dim=1).all()
+    assert torch.equal(decoded, torch.cat([code.decode(row) for row in llr.split(1)]))
+
+
+def test_more_iterations_mend_more() -> None:
+    few, many = LdpcCode(200, 400, 2, iterations=1), LdpcCode(200, 400, 2, iterations=20)
+    bits, llr = noisy(many, 100, 0.8)
+    wrong = [(code.decode(llr) != bits).any(dim=1).sum() for code in (few, many)]
+    assert wrong[1] < wrong[0]
+
+
+def test_a_code_is_built_once() -> None:
+    assert ldpc_code(40, 80, 2, 20, "cpu") is ldpc_code(40, 80, 2, 20, "cpu")
+    assert ldpc_code(40, 80, 2, 20, "cpu") is not ldpc_code(40, 80, 2, 10, "cpu")
+
+
+def test_no_such_code() -> None:
+    with pytest.raises(ValueError, match="k too large"):
+        LdpcCode(9000, 18000, 2)
