@@ -126,9 +126,10 @@ class _Downlink:
         streams = Streams(self.scenario.seed)
         built: dict[str, Allocator] = {}
         for config in (self.scenario.allocator, *self.scenario.compare):
-            name, count = config.kind, 2
+            label = getattr(config, "label", None) or config.kind
+            name, count = label, 2
             while name in built:
-                name, count = f"{config.kind} {count}", count + 1
+                name, count = f"{label} {count}", count + 1
             rng = streams.child("policy").numpy(name)
             built[name] = config.build(self.problem, rng)
         return built

@@ -30,6 +30,8 @@ class AllocatorConfig(PluginConfig):
     """Base of every allocator."""
 
     room: ClassVar[str] = "allocators"
+    label: str | None = None
+    """Name in tables and figures; the default is the kind."""
 
 
 class EqualConfig(AllocatorConfig):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import cvxpy as cp
 import numpy as np
 import pytest
 
-from semsim.allocation import alternating
+from semsim.allocation import alternating, subproblems
 from semsim.allocation.alternating import Alternating
 from semsim.allocation.baselines import Equal
 from semsim.allocation.config import AlternatingConfig, EqualConfig
@@ -43,7 +44,7 @@ def test_every_iteration_raises_the_true_utility(
 ) -> None:
     # Step by step, without the allocator's own guard against a fall.
     problem, gain = make_problem(), paper_gain(np.random.default_rng(0), 5)
-    rho_step, share_step = (step(problem, 5, "CLARABEL") for step in (RhoStep, ShareStep))
+    rho_step, share_step = RhoStep(problem, 5, "CLARABEL"), ShareStep(problem, 5, "CLARABEL")
     last = Equal(EqualConfig(), problem, np.random.default_rng(0)).allocate(state(gain))
     before = problem.utility(gain, last).total
     for _ in range(12):
@@ -61,13 +62,13 @@ def test_the_record_fits_the_result(
 ) -> None:
     problem, gain = make_problem(), paper_gain(np.random.default_rng(1), 2, 2, 5)
     allocation = run(problem, gain, start=start)
-    info = allocation.info
-    assert np.shape(info["iterations"]) == np.shape(info["status"]) == (2, 2)
-    np.testing.assert_array_equal(info["status"], "converged")
+    iterations = np.asarray(allocation.info["iterations"])
+    np.testing.assert_array_equal(allocation.info["status"], np.full((2, 2), "converged"))
     total = problem.utility(gain, allocation).total
     for i, drop in enumerate(np.ndindex(2, 2)):
         utility = histories(allocation)[i]
         assert (np.diff(utility) > 0).all()
+        assert iterations[drop] == utility.size - 1
         assert utility[-1] - utility[-2] < 1e-4
         assert utility[-1] == pytest.approx(total[drop], abs=1e-9)
 
@@ -202,12 +203,12 @@ def test_a_worse_answer_of_the_solver_is_not_taken(
         def solve(self, gain: Array, last: Allocation, rho: Array) -> Allocation:
             self.calls += 1
             good = super().solve(gain, last, rho)
-            return replace(good, b_hz=good.b_hz / 2) if self.calls == 3 else good
+            return replace(good, b_hz=good.b_hz / 2) if self.calls == 8 else good
 
     monkeypatch.setattr(alternating, "ShareStep", Hiccup)
     allocation = run(problem, gain)
     assert allocation.info["status"] == "stalled"
-    assert allocation.info["iterations"] == 2
+    assert allocation.info["iterations"] == 7
     kept = float(problem.utility(gain, allocation).total)
     assert kept == pytest.approx(histories(allocation)[0][-1], abs=1e-9)
 
@@ -223,7 +224,7 @@ def test_a_solver_that_cannot_do_it_is_named_with_the_remedy(
 
 
 def test_quality_without_weight_is_refused(make_problem: Callable[..., Problem]) -> None:
-    with pytest.raises(AllocationError, match="lambda_quality is 0.*set it above 0"):
+    with pytest.raises(AllocationError, match=r"lambda_quality is 0.*set it above 0"):
         AlternatingConfig().build(make_problem(lambda_quality=0), np.random.default_rng(0))
 
 
@@ -232,3 +233,22 @@ def test_impossible_states_are_refused(make_problem: Callable[..., Problem], gai
     allocator = Alternating(AlternatingConfig(), make_problem(), np.random.default_rng(0))
     with pytest.raises(AllocationError, match=r"no users|gain of user 1 is nan"):
         allocator.allocate(state(gain))
+
+
+def test_a_solver_that_oversteps_is_brought_back_inside(
+    make_problem: Callable[..., Problem],
+    paper_gain: Callable[..., Array],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    solve = subproblems._solve
+
+    def overstep(problem: cp.Problem, solver: str, name: str) -> None:
+        solve(problem, solver, name)
+        for variable in problem.variables():
+            variable.value = 1.0001 * variable.value
+
+    monkeypatch.setattr(subproblems, "_solve", overstep)
+    problem, gain = make_problem(), paper_gain(np.random.default_rng(11), 5)
+    allocation = run(problem, gain, start_power_share=0.001)  # checks the constraints
+    assert allocation.b_hz.sum() == pytest.approx(5000, rel=1e-12)
+    assert allocation.rho.max() == problem.budget.rho_max

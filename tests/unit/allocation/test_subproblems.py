@@ -88,7 +88,7 @@ def test_rho_step_is_the_users_own_optimum(
         def cost(r: float, n: int = n) -> float:
             energy = budget.image_bits * (last.p_w[n] * r) ** 2 * theta[n]
             energy += float(budget.compute_energy_j(r))
-            return config.lambda_energy * energy - worth * math.log(r)
+            return float(config.lambda_energy * energy - worth * math.log(r))
 
         best = minimize_scalar(cost, (1e-9, ceiling), (1e-9, ceiling), method="bounded").x
         # Bounded search resolves about 1e-5 of the interval, and flat optima no better than the

@@ -63,26 +63,25 @@ def test_decisions_are_those_of_sionnas_5g_decoder(k, n, order, sigma) -> None:
     decoded = code.decode(llr)
     assert decoded.dtype == torch.uint8
     assert torch.equal(decoded.float(), theirs(llr))
-    assert (llr[:, :1] != 0).all()
 
 
 def test_words_are_decoded_each_on_its_own_merits() -> None:
     """Words that leave the decoder early, late and never are put back in their places."""
-    code = LdpcCode(200, 400, 2)
-    clear, clear_llr = noisy(code, 8, 0.5)
-    hard, hard_llr = noisy(code, 8, 0.88)
-    lost, lost_llr = noisy(code, 8, 3.0)
-    order = torch.randperm(24, generator=torch.Generator().manual_seed(1))
+    code = LdpcCode(60, 120, 2)
+    clear, clear_llr = noisy(code, 4, 0.5)
+    _, hard_llr = noisy(code, 4, 0.88)
+    lost, lost_llr = noisy(code, 4, 3.0)
+    order = torch.randperm(12, generator=torch.Generator().manual_seed(1))
     llr = torch.cat([clear_llr, hard_llr, lost_llr])
-    decoded = torch.empty(24, 200, dtype=torch.uint8)
+    decoded = torch.empty(12, 60, dtype=torch.uint8)
     decoded[order] = code.decode(llr[order])
-    assert torch.equal(decoded[:8], clear)
-    assert (decoded[16:] != lost).any(dim=1).all()
+    assert torch.equal(decoded[:4], clear)
+    assert (decoded[8:] != lost).any(dim=1).all()
     assert torch.equal(decoded, torch.cat([code.decode(row) for row in llr.split(1)]))
 
 
 def test_more_iterations_mend_more() -> None:
-    few, many = LdpcCode(200, 400, 2, iterations=1), LdpcCode(200, 400, 2, iterations=20)
+    few, many = LdpcCode(60, 120, 2, iterations=1), LdpcCode(60, 120, 2, iterations=20)
     bits, llr = noisy(many, 100, 0.8)
     wrong = [(code.decode(llr) != bits).any(dim=1).sum() for code in (few, many)]
     assert wrong[1] < wrong[0]

@@ -48,11 +48,15 @@ def test_channels_leave_the_generators_of_torch_and_sionna_alone(config) -> None
 
 
 def test_sionnas_generator_is_put_back_after_an_error() -> None:
+    def fail() -> None:
+        with draws_from(generator):
+            assert phy.config.torch_rng("cpu") is generator
+            raise KeyError
+
     before = phy.config.torch_rng("cpu")
     generator = seeded(1)
-    with pytest.raises(KeyError), draws_from(generator):
-        assert phy.config.torch_rng("cpu") is generator
-        raise KeyError
+    with pytest.raises(KeyError):
+        fail()
     assert phy.config.torch_rng("cpu") is before
 
 
