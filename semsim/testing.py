@@ -131,7 +131,8 @@ def check_channel(channel: Channel, n: int = 4096, draws: int = 64) -> None:
     spread = float(mean_gain.std()) / math.sqrt(draws)
     off = abs(float(mean_gain.mean()) - 1.0)
     _expect(off <= 5 * spread + 1e-4, f"E|h|² = {float(mean_gain.mean()):.4f}, expected 1")
-    z = (received.x - x) / received.noise_variance.sqrt()
+    # Seen along the symbol that was sent, so that a wrong scale shows as well as an offset.
+    z = (received.x - x) * x.conj() / received.noise_variance.sqrt()
     bias = float(z.mean().abs()) * math.sqrt(z.numel())
     _expect(bias < 6.0, f"equalised symbols are biased ({bias:.1f} standard errors)")
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from semsim.data.config import FolderConfig
 from semsim.data.images import SUFFIXES, Photographs, read_image
 from semsim.errors import DataError
-from semsim.types import Source
 
 
-class Folder:
+class Folder(Photographs):
     """All images of a folder that match ``include``.
 
     Raises:
@@ -34,18 +31,7 @@ class Folder:
         max_side = max(config.max_side, config.size)
         images = [read_image(path, max_side) for path in paths]
         names = [path.relative_to(root).as_posix() for path in paths]
-        self._photographs = Photographs(images, names, config.size, config.crop)
-
-    def __len__(self) -> int:
-        return len(self._photographs)
-
-    def take(self, count: int) -> Source:
-        """Return ``count`` images, always the same ones."""
-        return self._photographs.take(count)
-
-    def sample(self, count: int, rng: np.random.Generator) -> Source:
-        """Draw ``count`` images with ``rng``."""
-        return self._photographs.sample(count, rng)
+        super().__init__(images, names, config.size, config.crop)
 
 
 def _images(root: Path, pattern: str) -> list[Path]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from importlib.resources import as_file, files
 
-import numpy as np
-
 from semsim.data.config import PhotosConfig
 from semsim.data.images import Photographs, read_image
 from semsim.documents import read_yaml
 from semsim.errors import DataError
-from semsim.types import Source
 
 
-class Photos:
+class Photos(Photographs):
     """The photographs of one split.
 
     Raises:
@@ -31,15 +28,4 @@ class Photos:
                 if config.split in ("all", entry["split"]):
                     images.append(read_image(folder / entry["file"]))
                     names.append(entry["name"])
-        self._photographs = Photographs(images, names, config.size, config.crop)
-
-    def __len__(self) -> int:
-        return len(self._photographs)
-
-    def take(self, count: int) -> Source:
-        """Return ``count`` images, always the same ones."""
-        return self._photographs.take(count)
-
-    def sample(self, count: int, rng: np.random.Generator) -> Source:
-        """Draw ``count`` images with ``rng``."""
-        return self._photographs.sample(count, rng)
+        super().__init__(images, names, config.size, config.crop)

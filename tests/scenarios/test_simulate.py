@@ -98,7 +98,7 @@ def test_the_command_writes_the_same_table_twice(downlink: Path, tmp_path: Path)
         }
         page = (folder / "report.html").read_text(encoding="utf-8")
         assert "data:image/png;base64," in page
-        assert "src=\"http" not in page
+        assert 'src="http' not in page
         written = json.loads((out / "x.json").read_text(encoding="utf-8"))
         assert len(written["slots"]) == len(pd.read_parquet(folder / "slots.parquet"))
         assert load_scenario(folder / "scenario.resolved.yaml") == load_scenario(downlink)

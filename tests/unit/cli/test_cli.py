@@ -62,7 +62,8 @@ def test_training_writes_weights_that_the_codec_loads(tmp_path: Path) -> None:
         "batch: 2\nsteps: 3\n"
         "evaluation: {source: {kind: photos, size: 16}, count: 2}\n"
     )
-    done = invoke("train", str(recipe), "--folder", str(tmp_path), "-q", "--json", str(tmp_path / "c"))
+    folder, json_file = str(tmp_path), str(tmp_path / "c")
+    done = invoke("train", str(recipe), "--folder", folder, "-q", "--json", json_file)
     assert done.exit_code == 0
     card = json.loads((tmp_path / "c").read_text())
     weights = WeightsFile(path=Path(card["weights"]), sha256=card["sha256"])

@@ -1,0 +1,132 @@
+"""The kit passes the built-ins and finds what is wrong with broken plug-ins."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from semsim import load_channel, load_codec
+from semsim.allocation.alternating import Alternating
+from semsim.allocation.baselines import Equal, Random
+from semsim.allocation.config import (
+    AlternatingConfig,
+    EqualConfig,
+    RandomConfig,
+    UtilityConfig,
+)
+from semsim.allocation.problem import Problem
+from semsim.engine.budget import Budget
+from semsim.engine.config import CellConfig, ComputeConfig
+from semsim.testing import check_allocator, check_channel, check_codec
+from semsim.types import BitPayload, Output, Rate
+
+CELL = CellConfig(bandwidth_hz=5000, power_w=0.05)
+PROBLEM = Problem(Budget(CELL, ComputeConfig(), (3, 64, 64)), UtilityConfig())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "awgn",
+        "rayleigh",
+        {"kind": "rayleigh", "block": 16},
+        {"kind": "rician", "k": 3.0},
+        {"kind": "ofdm_tdl", "model": "A"},
+    ],
+    ids=str,
+)
+def test_built_in_channels(spec) -> None:
+    check_channel(load_channel(spec, seed=5))
+
+
+def test_built_in_allocators() -> None:
+    rng = np.random.default_rng(0)
+    for allocator in (
+        Equal(EqualConfig(), PROBLEM, rng),
+        Random(RandomConfig(), PROBLEM, rng),
+        Alternating(AlternatingConfig(), PROBLEM, rng),
+    ):
+        check_allocator(allocator, CELL.bandwidth_hz, CELL.power_w)
+
+
+class Wrapped:
+    """A good channel whose result is spoilt."""
+
+    def __init__(self, **factors: float) -> None:
+        self.channel = load_channel("awgn", seed=1)
+        self.factors = factors
+
+    def apply(self, x, snr):
+        received = self.channel.apply(x, snr)
+        spoilt = {name: getattr(received, name) * f for name, f in self.factors.items()}
+        return replace(received, **spoilt)
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        ({"snr_measured": 2.0}, "SNR is off"),
+        ({"gain": 1.1}, "expected 1"),
+        ({"x": 1.1}, "biased"),
+    ],
+)
+def test_broken_channels_are_found(factors: dict[str, float], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_channel(Wrapped(**factors))
+
+
+def test_a_greedy_allocator_is_found() -> None:
+    class Greedy(Equal):
+        def allocate(self, state):
+            allocation = super().allocate(state)
+            return replace(allocation, p_w=allocation.p_w * 1.01)
+
+    greedy = Greedy(EqualConfig(), PROBLEM, np.random.default_rng(0))
+    with pytest.raises(AssertionError, match="sum of p_w"):
+        check_allocator(greedy, CELL.bandwidth_hz, CELL.power_w)
+
+
+class Broken:
+    """Sends one bit of the mean brightness; each flag breaks one rule."""
+
+    def __init__(self, fault: str = "") -> None:
+        self.fault = fault
+
+    def rates(self, shape):
+        if self.fault == "no rates":
+            return ()
+        return (Rate("bit", shape, "bits", 2 if self.fault == "size" else 1, 1e-6),)
+
+    def encode(self, source, csi, rate):
+        brightness = source.image.mean(dim=(1, 2, 3))
+        reference = brightness.mean() if self.fault == "batch" else 0.5
+        bits = (brightness > reference).to(torch.uint8).unsqueeze(1)
+        return BitPayload(bits.float() if self.fault == "dtype" else bits)
+
+    def decode(self, received, csi, rate):
+        if self.fault == "empty":
+            return Output()
+        level = received.bits.float().view(-1, 1, 1, 1) * (2.0 if self.fault == "range" else 1.0)
+        return Output(image=level.expand(-1, *rate.shape) + (self.fault == "range") * 1.5)
+
+
+def test_the_sound_codec_passes() -> None:
+    check_codec(Broken())
+    check_codec(load_codec("classical"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("no rates", "is empty"),
+        ("size", "payload has shape"),
+        ("dtype", "bits are uint8"),
+        ("batch", "depends on the rest of its batch"),
+        ("empty", "output is empty"),
+        ("range", "leaves 0..1"),
+    ],
+)
+def test_broken_codecs_are_found(fault: str, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_codec(Broken(fault))
