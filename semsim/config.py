@@ -6,6 +6,7 @@ Plug-in fields look up ``kind`` in the registry and validate with that plug-in's
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
@@ -29,9 +30,37 @@ Model = TypeVar("Model", bound=BaseModel)
 class Strict(BaseModel):
     """Base of all configuration: frozen, unknown keys are errors, infinities and NaN too."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        # pydantic can collect these itself, but does so at import, where commands that need no
+        # schema would pay for it.
+        described = handler(schema)
+        properties = handler.resolve_ref_schema(described).get("properties", {})
+        for name, text in _field_docstrings(cls).items():
+            if name in properties:
+                properties[name].setdefault("description", text)
+        return described
+
+
+def _field_docstrings(model: type) -> dict[str, str]:
+    """Return the string literals that stand below the fields of a class and its bases."""
+    import ast
+    import inspect
+
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__[: model.__mro__.index(Strict)]):
+        body = ast.parse(inspect.cleandoc("\n" + inspect.getsource(base))).body[0]
+        statements = body.body if isinstance(body, ast.ClassDef) else []
+        for field, text in itertools.pairwise(statements):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                literal = text.value if isinstance(text, ast.Expr) else None
+                if isinstance(literal, ast.Constant) and isinstance(literal.value, str):
+                    found[field.target.id] = inspect.cleandoc(literal.value)
+    return found
 
 
 class PluginConfig(Strict):
@@ -93,8 +122,12 @@ class PluginField:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         kinds = registry.plugins(self.room).values()
-        models = [handler(plugin.load_config().__pydantic_core_schema__) for plugin in kinds]
-        return {"oneOf": [{"enum": [plugin.name for plugin in kinds]}, *models]}
+        models = [plugin.load_config() for plugin in kinds]
+        described = [
+            model.__get_pydantic_json_schema__(model.__pydantic_core_schema__, handler)
+            for model in models
+        ]
+        return {"oneOf": [{"enum": [plugin.name for plugin in kinds]}, *described]}
 
 
 def load(path: str | Path, model: type[Model]) -> Model:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,6 @@ def train_recipe(
     Returns:
         the card.
     """
-    started = time.perf_counter()
     model, figures = train(recipe, folder, device=device, resume=resume, report=report)
     weights = folder / f"{recipe.name}.safetensors"
     config = recipe.objective.model_dump(mode="json")["model"]
@@ -49,7 +47,6 @@ def train_recipe(
         "needs": recipe.needs,
         "figures": {f"held_out_{name}": round(value, 3) for name, value in figures.items()},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "minutes": round((time.perf_counter() - started) / 60, 1),
         "versions": recorded_versions(),
     }
     checkpoints.write_card(weights.with_suffix(".yaml"), card)
