@@ -90,6 +90,7 @@ def write(path: Path, state: dict[str, Tensor], model: dict[str, Any]) -> str:
     }
     temporary = path.with_suffix(".tmp")
     save_file(half, temporary, metadata={"model": json.dumps(model, sort_keys=True)})
+    temporary.chmod(0o644)  # safetensors writes files that only their owner can read
     os.replace(temporary, path)
     return sha256_of(path)
 
