@@ -69,7 +69,7 @@ def _show(axis: mpl.axes.Axes, image: object) -> None:
 def allocation(results: Results) -> Figure:
     """Draw bandwidth, power and ρ of every user in slot 0, by allocator."""
     slots = results.slots[results.slots["slot"] == 0]
-    figure = Figure(figsize=(10, 3.0), layout="constrained")
+    figure = Figure(figsize=(10, 3.3), layout="constrained")
     panels = (
         ("bandwidth_hz", "bandwidth in Hz", "linear"),
         ("power_w", "power in W", "log"),
@@ -84,7 +84,8 @@ def allocation(results: Results) -> Figure:
             axis.bar(place, part[column].to_numpy(), width, label=name)
         axis.set(xlabel="user", title=label, yscale=scale)
         axis.set_xticks(range(results.summary["users"]))
-    figure.axes[0].legend(frameon=False)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, loc="outside upper center", ncols=len(names))
     return figure
 
 

@@ -1,0 +1,84 @@
+"""Tables and figures say what the results hold."""
+
+import numpy as np
+import pytest
+
+from semsim import simulate
+from semsim.report.figures import figures
+from semsim.report.tables import tables
+from semsim.scenario import DownlinkScenario, LinkScenario
+
+COMMON = {"source": {"kind": "photos", "size": 32}, "channel": "awgn", "name": "x"}
+
+
+@pytest.fixture(scope="module")
+def downlink():
+    return simulate(
+        DownlinkScenario.model_validate(
+            COMMON
+            | {
+                "task": "downlink",
+                "codec": {"kind": "classical", "format": "webp", "headers": "agreed"},
+                "cell": {"bandwidth_hz": 5000, "power_w": 1},
+                "users": {"count": 2},
+                "allocator": "equal",
+                "compare": [{"kind": "equal", "rho": 0.1, "label": "low"}],
+            }
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def link():
+    codec = {"kind": "classical", "format": "webp", "headers": "agreed", "rhos": [0.1, 0.2]}
+    return simulate(
+        LinkScenario.model_validate(
+            COMMON | {"task": "link", "codec": codec, "images": 2, "snr_db": [5, 8]}
+        )
+    )
+
+
+def test_the_users_table_has_a_row_a_user_of_the_first_allocator(downlink) -> None:
+    users, allocators = tables(downlink)
+    first = downlink.slots[downlink.slots["allocator"] == "equal"]
+    assert [row[0] for row in users.rows] == ["0", "1"]
+    assert [row[11] for row in users.rows] == [f"{value:.1f}" for value in first["psnr_db"]]
+    assert [row[0] for row in allocators.rows] == ["equal", "low"]
+    assert all(
+        len(row) == len(table.columns) for table in (users, allocators) for row in table.rows
+    )
+
+
+def test_the_link_table_has_a_row_a_rate_and_snr(link) -> None:
+    (table,) = tables(link)
+    assert len(table.rows) == 2 * 2
+    assert "too small for the five scales" in table.note
+
+
+def test_the_bars_are_the_allocation(downlink) -> None:
+    panel = figures(downlink)["allocation"].axes[0]
+    heights = [bar.get_height() for bars in panel.containers for bar in bars]
+    assert heights == pytest.approx(downlink.slots["bandwidth_hz"].tolist())
+
+
+def test_the_utility_bars_are_the_summary(downlink) -> None:
+    panel = figures(downlink)["utility"].axes[0]
+    measured = [bar.get_height() for bar in panel.containers[2]]
+    rows = downlink.summary["allocators"].values()
+    assert measured == pytest.approx([row["utility_measured"] for row in rows])
+
+
+def test_the_lines_are_the_mean_psnr(link) -> None:
+    panel = figures(link)["quality"].axes[0]
+    for line, (_, part) in zip(panel.lines, link.sweep.groupby("rate", sort=False), strict=True):
+        means = part.groupby("snr_db")["psnr_db"].mean().to_numpy()
+        assert np.allclose(line.get_ydata(), means)
+
+
+def test_the_pictures_are_those_sent_and_received(downlink) -> None:
+    axes = figures(downlink)["images"].axes
+    shown = [np.asarray(axis.images[0].get_array()) for axis in axes if axis.images]
+    sent = downlink.pictures["equal"].original.permute(0, 2, 3, 1).numpy()
+    assert np.allclose(shown[0], sent[0])
+    assert np.allclose(shown[1], sent[1])
+    assert len(shown) == 3 * 2
