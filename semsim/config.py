@@ -30,7 +30,8 @@ Model = TypeVar("Model", bound=BaseModel)
 class Strict(BaseModel):
     """Base of all configuration: frozen, unknown keys are errors, infinities and NaN too."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Models are built when first used: a scenario needs few of them.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -123,6 +124,8 @@ class PluginField:
     ) -> dict[str, Any]:
         kinds = registry.plugins(self.room).values()
         models = [plugin.load_config() for plugin in kinds]
+        for model in models:
+            model.model_rebuild()
         described = [
             model.__get_pydantic_json_schema__(model.__pydantic_core_schema__, handler)
             for model in models

@@ -14,10 +14,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semsim.errors import RegistryError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,14 @@ def _third_party(point: EntryPoint) -> Plugin:
 
 
 @cache
+def _installed() -> EntryPoints:
+    # One look through all installed distributions serves every room.
+    from importlib.metadata import entry_points
+
+    return entry_points()
+
+
+@cache
 def plugins(room: str) -> dict[str, Plugin]:
     """Return every plug-in of ``room`` by name, built-in and installed.
 
@@ -182,7 +192,7 @@ def plugins(room: str) -> dict[str, Plugin]:
     if room not in _BUILT_IN:
         raise RegistryError(f"there is no room {room!r}{suggest(room, ROOMS)}")
     found = {plugin.name: plugin for plugin in _BUILT_IN[room]}
-    for point in entry_points(group=f"semsim.{room}"):
+    for point in _installed().select(group=f"semsim.{room}"):
         plugin = _third_party(point)
         taken = found.get(plugin.name)
         if taken is not None and taken.target != plugin.target:
@@ -197,9 +207,16 @@ def plugins(room: str) -> dict[str, Plugin]:
 def find(room: str, name: str) -> Plugin:
     """Return the plug-in ``name`` of ``room``.
 
+    A built-in is returned without looking through the installed distributions, which takes as
+    long as checking a scenario; one that claims a built-in's name can never stand in for it, and
+    :func:`plugins` refuses it.
+
     Raises:
         RegistryError: if there is none; the message suggests the nearest name.
     """
+    for plugin in _BUILT_IN.get(room, ()):
+        if plugin.name == name:
+            return plugin
     known = plugins(room)
     if name not in known:
         hint = f"{suggest(name, known)} (known {room}: {', '.join(sorted(known))})"

@@ -51,6 +51,8 @@ class Alternating:
         AllocationError: if quality has no weight: then the utility rises as ρ → 0, without end.
     """
 
+    Config = AlternatingConfig
+
     def __init__(
         self, config: AlternatingConfig, problem: Problem, rng: np.random.Generator
     ) -> None:

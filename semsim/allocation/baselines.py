@@ -31,6 +31,8 @@ class Equal:
         AllocationError: if ``config.rho`` is above ρ_[2,2].
     """
 
+    Config = EqualConfig
+
     def __init__(self, config: EqualConfig, problem: Problem, rng: np.random.Generator) -> None:  # noqa: ARG002
         self.problem = problem
         rho_max = problem.budget.rho_max
@@ -62,6 +64,8 @@ class Random:
     Raises:
         AllocationError: if ``config.rho_min`` is above ρ_[2,2].
     """
+
+    Config = RandomConfig
 
     def __init__(self, config: RandomConfig, problem: Problem, rng: np.random.Generator) -> None:
         self.problem = problem

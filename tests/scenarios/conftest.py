@@ -65,6 +65,11 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
         "[semsim.codecs]\nmosaic = mosaic_codec:Mosaic\n"
     )
     monkeypatch.syspath_prepend(str(site))
-    registry.plugins.cache_clear()
+    _forget()
     yield
+    _forget()
+
+
+def _forget() -> None:
     registry.plugins.cache_clear()
+    registry._installed.cache_clear()

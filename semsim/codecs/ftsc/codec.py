@@ -50,7 +50,8 @@ class Ftsc(nn.Module):
         self._models = nn.ModuleDict(
             {name: _network(name, checkpoint) for name, checkpoint in self.checkpoints.items()}
         )
-        self.requires_grad_(False).eval().to(device)
+        # Channels last takes two thirds of the time of PyTorch's default layout on a CPU.
+        self.requires_grad_(False).eval().to(device=device, memory_format=torch.channels_last)
         self._rates: dict[ImageShape, tuple[Rate, ...]] = {}
 
     def _checkpoint(self, name: str) -> checkpoints.Checkpoint:
@@ -115,7 +116,8 @@ class Ftsc(nn.Module):
     def encode(self, source: Source, csi: Csi, rate: Rate) -> BitPayload:  # noqa: ARG002
         """``[B, 3, H, W]`` images to ``[B, payload]`` bits; the SNR plays no part."""
         network = self.network(rate.name)
-        top, bottom = network.indices(source.image)
+        image = source.image.contiguous(memory_format=torch.channels_last)
+        top, bottom = network.indices(image)
         index = torch.cat([top.flatten(1), bottom.flatten(1)], dim=1)
         return BitPayload(to_bits(index, network.quantize_top.bits))
 

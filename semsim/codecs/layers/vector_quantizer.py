@@ -65,7 +65,7 @@ class VectorQuantizer(nn.Module):
 
     def look_up(self, index: Tensor) -> Tensor:
         """``[B, h, w]`` indices to ``[B, d, h, w]`` entries (FTSC eq. 2)."""
-        return F.embedding(index, self.codebook).permute(0, 3, 1, 2).contiguous()
+        return F.embedding(index, self.codebook).permute(0, 3, 1, 2)
 
     def nearest(self, z_e: Tensor) -> Tensor:
         """``[B, d, h, w]`` features to ``[B, h, w]`` indices of the nearest entries (eq. 1)."""

@@ -1,5 +1,5 @@
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
@@ -14,9 +14,7 @@ def installed(monkeypatch: pytest.MonkeyPatch):
 
     def install(*points: EntryPoint) -> None:
         registry.plugins.cache_clear()
-        monkeypatch.setattr(
-            registry, "entry_points", lambda group: [p for p in points if p.group == group]
-        )
+        monkeypatch.setattr(registry, "_installed", lambda: EntryPoints(points))
 
     yield install
     registry.plugins.cache_clear()

@@ -78,7 +78,7 @@ def test_the_lines_are_the_mean_psnr(link) -> None:
 def test_the_pictures_are_those_sent_and_received(downlink) -> None:
     axes = figures(downlink)["images"].axes
     shown = [np.asarray(axis.images[0].get_array()) for axis in axes if axis.images]
-    sent = downlink.pictures["equal"].original.permute(0, 2, 3, 1).numpy()
+    sent = 255 * downlink.pictures["equal"].original.permute(0, 2, 3, 1).numpy()
     assert np.allclose(shown[0], sent[0])
     assert np.allclose(shown[1], sent[1])
     assert len(shown) == 3 * 2
