@@ -18,13 +18,15 @@ from semsim.config import PluginConfig
 from semsim.engine.budget import Budget
 from semsim.engine.downlink import Downlink, SlotRecord
 from semsim.engine.topology import draw_distances_m
+from semsim.errors import ScenarioError
 from semsim.link.link import Link
 from semsim.link.metrics import ms_ssim, ms_ssim_window, psnr_db, ssim
 from semsim.link.modem import DigitalModem
+from semsim.registry import suggest
 from semsim.results import Pictures, Results
 from semsim.rng import Streams
 from semsim.scenario import DownlinkScenario, DrawnUsers, LinkScenario, Scenario, load_scenario
-from semsim.types import Allocator, Array, Codec, Rate
+from semsim.types import Allocator, Array, Codec, ImageShape, Rate
 from semsim.units import linear_to_db
 
 #: Called with (steps done, steps in all, what is being done).
@@ -90,7 +92,7 @@ class _Downlink:
         self.modem = DigitalModem(scenario.modem, device=scenario.device)
         shape = self.source.take(1).shape
         for codec in dict.fromkeys(self.user_codecs):
-            codec.rates(shape)
+            _rates(codec, shape, scenario.name)
         self.problem = Problem(Budget(scenario.cell, scenario.compute, shape), scenario.utility)
         self.seconds = {"build": time.perf_counter() - started}
 
@@ -215,6 +217,28 @@ class _Downlink:
         }
 
 
+def _rates(codec: Codec, shape: ImageShape, scenario: str) -> Sequence[Rate]:
+    """Return what a codec offers for the scenario's images, or say why it cannot take them."""
+    try:
+        return codec.rates(shape)
+    except ValueError as error:
+        raise ScenarioError(
+            f"{scenario}: the codec cannot take images of {shape[1]}×{shape[2]}: {error}; "
+            "change source.size"
+        ) from error
+
+
+def _named(offered: Sequence[Rate], name: str, scenario: str) -> Rate:
+    for rate in offered:
+        if rate.name == name:
+            return rate
+    known = [rate.name for rate in offered]
+    raise ScenarioError(
+        f"{scenario}: rates: the codec offers no rate {name!r}{suggest(name, known)} "
+        f"(offered: {', '.join(known)})"
+    )
+
+
 def _codec_configs(scenario: DownlinkScenario) -> list[PluginConfig | None]:
     if isinstance(scenario.users, DrawnUsers):
         return [None] * scenario.users.count
@@ -240,8 +264,8 @@ def _simulate_link(scenario: LinkScenario, report: Report) -> Results:
     channel = scenario.channel.build(device=scenario.device, generator=generator)
     modem = DigitalModem(scenario.modem, device=scenario.device)
     link = Link(codec, channel, modem, power_constraint=scenario.power_constraint)
-    offered = codec.rates(source.shape)
-    rates: Sequence[Rate] = [link.choose(source, name) for name in scenario.rates] or offered
+    offered = _rates(codec, source.shape, scenario.name)
+    rates = [_named(offered, name, scenario.name) for name in scenario.rates] or offered
     seconds = {"build": time.perf_counter() - started}
     started = time.perf_counter()
     points = [(rate, snr) for rate in rates for snr in scenario.snrs_db()]

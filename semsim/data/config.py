@@ -24,7 +24,7 @@ class PhotosConfig(SourceConfig):
     kind: Literal["photos"] = "photos"
     split: Literal["train", "test", "all"] = "test"
     """``test`` holds photographs that no shipped codec was trained on."""
-    size: int = Field(256, ge=8, le=640)
+    size: int = Field(256, ge=16, le=640)
     """Height and width of the images, in pixels."""
     crop: Crop = "center"
     """``center``: the largest central square; ``random``: squares at mixed scales, mirrored."""
@@ -38,7 +38,7 @@ class FolderConfig(SourceConfig):
     """The folder; relative paths start at the working directory."""
     include: tuple[str, ...] = ("**/*",)
     """Glob patterns below the folder; the order of files is alphabetical."""
-    size: int = Field(256, ge=8, le=4096)
+    size: int = Field(256, ge=16, le=4096)
     """Height and width of the images, in pixels."""
     crop: Crop = "center"
     """``center``: the largest central square; ``random``: squares at mixed scales, mirrored."""
@@ -62,6 +62,6 @@ class TorchvisionConfig(SourceConfig):
     split: Literal["train", "test"] = "test"
     root: Path | None = None
     """Where the files are or go; the default is ``~/.cache/semsim/datasets``."""
-    size: int | None = Field(None, ge=8, le=512)
+    size: int | None = Field(None, ge=16, le=512)
     """Resize to this height and width; the default keeps the data set's own."""
     download: bool = True

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from semsim import load_scenario, simulate
 from semsim.cli.main import app, main
-from semsim.errors import CheckpointError, DataError, DeviceError
+from semsim.errors import CheckpointError, DataError, DeviceError, ScenarioError
 
 DOWNLINK = """\
 task: downlink
@@ -146,6 +146,22 @@ def test_a_machine_that_lacks_something(
     assert message in printed.err
     assert "Traceback" not in printed.err + printed.out
     assert not out.exists()
+
+
+def test_images_that_the_codec_cannot_take(downlink: Path) -> None:
+    text = DOWNLINK.replace("size: 64", "size: 50").replace(
+        "codec: {kind: classical}\nchannel", "codec: {kind: ftsc}\nchannel"
+    )
+    downlink.write_text(text, encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"cannot take images of 50×50: .* change source\.size"):
+        simulate(downlink)
+
+
+def test_a_rate_that_the_codec_does_not_offer(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(LINK + "rates: [jpg 0.1171875]\n", encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"no rate 'jpg .*; did you mean 'jpeg 0.1171875'"):
+        simulate(path)
 
 
 def test_a_wrong_scenario_ends_with_2_and_writes_nothing(

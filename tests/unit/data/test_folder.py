@@ -30,7 +30,7 @@ def album(tmp_path: Path) -> Path:
 
 
 def test_all_images_below_are_read_in_order(album: Path) -> None:
-    source = Folder(FolderConfig(path=album, size=8))
+    source = Folder(FolderConfig(path=album, size=16))
     taken = source.take(3)
     assert len(source) == 3
     assert taken.name == ("a.PNG", "b.png", "sub/deep/c.jpg")
@@ -38,13 +38,13 @@ def test_all_images_below_are_read_in_order(album: Path) -> None:
 
 
 def test_include_narrows_what_is_read(album: Path) -> None:
-    assert Folder(FolderConfig(path=album, size=8, include=("*.png",))).take(1).name == ("b.png",)
-    both = Folder(FolderConfig(path=album, size=8, include=("*.png", "sub/**/*", "b.*")))
+    assert Folder(FolderConfig(path=album, size=16, include=("*.png",))).take(1).name == ("b.png",)
+    both = Folder(FolderConfig(path=album, size=16, include=("*.png", "sub/**/*", "b.*")))
     assert both.take(2).name == ("b.png", "sub/deep/c.jpg")
 
 
 def test_take_and_sample_repeat(album: Path) -> None:
-    source = Folder(FolderConfig(path=album, size=8, crop="random"))
+    source = Folder(FolderConfig(path=album, size=16, crop="random"))
     assert torch.equal(source.take(7).image, source.take(7).image)
     first, second = (source.sample(4, np.random.default_rng(1)) for _ in range(2))
     assert first.name == second.name

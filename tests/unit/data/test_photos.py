@@ -36,7 +36,7 @@ def test_no_photograph_is_in_both_splits() -> None:
     for key in ("name", "file"):
         values = [entry[key] for entry in entries]
         assert len(values) == len(set(values))
-    sources = [Photos(PhotosConfig(split=split, size=8)) for split in ("train", "test")]
+    sources = [Photos(PhotosConfig(split=split, size=16)) for split in ("train", "test")]
     train, test = (set(source.take(len(source)).name) for source in sources)
     assert train
     assert test
@@ -56,7 +56,7 @@ def test_splits_add_up_to_all() -> None:
         for split in ("train", "test", "all")
     }
     for split, expected in names.items():
-        source = Photos(PhotosConfig(split=split, size=8))
+        source = Photos(PhotosConfig(split=split, size=16))
         assert len(source) == len(expected)
         assert set(source.take(len(source)).name) == expected
 
@@ -91,7 +91,7 @@ def test_sample_follows_its_generator() -> None:
 
 
 def test_photographs_repeat_only_when_all_were_drawn() -> None:
-    source = Photos(PhotosConfig(split="test", size=8))
+    source = Photos(PhotosConfig(split="test", size=16))
     names = source.sample(2 * len(source) + 1, np.random.default_rng(3)).name
     assert len(set(names[: len(source)])) == len(source)
     assert len(set(names[len(source) : 2 * len(source)])) == len(source)
