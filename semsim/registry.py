@@ -174,12 +174,11 @@ def _third_party(point: EntryPoint) -> Plugin:
     return Plugin(point.name, None, point.value, f"from {distribution}", distribution)
 
 
-@cache
-def _installed() -> EntryPoints:
-    # One look through all installed distributions serves every room.
+def _installed(room: str) -> EntryPoints:
+    # Looking through all installed distributions is slow, and built-ins do not need it.
     from importlib.metadata import entry_points
 
-    return entry_points()
+    return entry_points(group=f"semsim.{room}")
 
 
 @cache
@@ -192,7 +191,7 @@ def plugins(room: str) -> dict[str, Plugin]:
     if room not in _BUILT_IN:
         raise RegistryError(f"there is no room {room!r}{suggest(room, ROOMS)}")
     found = {plugin.name: plugin for plugin in _BUILT_IN[room]}
-    for point in _installed().select(group=f"semsim.{room}"):
+    for point in _installed(room):
         plugin = _third_party(point)
         taken = found.get(plugin.name)
         if taken is not None and taken.target != plugin.target:

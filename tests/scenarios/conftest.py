@@ -65,11 +65,6 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
         "[semsim.codecs]\nmosaic = mosaic_codec:Mosaic\n"
     )
     monkeypatch.syspath_prepend(str(site))
-    _forget()
-    yield
-    _forget()
-
-
-def _forget() -> None:
     registry.plugins.cache_clear()
-    registry._installed.cache_clear()
+    yield
+    registry.plugins.cache_clear()

@@ -51,7 +51,7 @@ class Ftsc(nn.Module):
             {name: _network(name, checkpoint) for name, checkpoint in self.checkpoints.items()}
         )
         # Channels last takes two thirds of the time of PyTorch's default layout on a CPU.
-        self.requires_grad_(False).eval().to(device=device, memory_format=torch.channels_last)
+        self.requires_grad_(False).eval().to(device).to(memory_format=torch.channels_last)
         self._rates: dict[ImageShape, tuple[Rate, ...]] = {}
 
     def _checkpoint(self, name: str) -> checkpoints.Checkpoint:

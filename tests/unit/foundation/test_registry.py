@@ -14,7 +14,10 @@ def installed(monkeypatch: pytest.MonkeyPatch):
 
     def install(*points: EntryPoint) -> None:
         registry.plugins.cache_clear()
-        monkeypatch.setattr(registry, "_installed", lambda: EntryPoints(points))
+        found = EntryPoints(points)
+        monkeypatch.setattr(
+            registry, "_installed", lambda room: found.select(group=f"semsim.{room}")
+        )
 
     yield install
     registry.plugins.cache_clear()
