@@ -31,15 +31,16 @@ def list_plugins(
     """List what scenarios can name, with the options of each, or the scenarios themselves."""
     rows = _scenarios(folder) if what is What.scenarios else _plugins(what.value)
 
-    from rich.console import Console
     from rich.table import Table
 
+    from semsim.cli.output import make_console
+
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in rows[0]:
-        table.add_column(head, overflow="fold")
+    for i, head in enumerate(rows[0]):
+        table.add_column(head, overflow="fold", no_wrap=i == 0)
     for row in rows:
         table.add_row(*row.values())
-    Console().print(table)
+    make_console().print(table)
     if json is not None:
         from semsim.results import write_json
 

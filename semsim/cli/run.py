@@ -9,9 +9,6 @@ import typer
 
 from semsim.cli.options import Device, Json, Quiet
 
-#: Columns of a table that goes into a file or a pipe.
-_WIDTH = 130
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -33,12 +30,11 @@ def run(
 
     checked = load_scenario(scenario)
 
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDTH)
+    from semsim.cli.output import make_console
+
+    console = make_console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns, TimeElapsedColumn(), console=console, transient=True, disable=quiet
