@@ -5,7 +5,6 @@ Plug-in fields look up ``kind`` in the registry and validate with that plug-in's
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
@@ -191,8 +190,7 @@ def explain(error: ValidationError, document: Document, model: type[BaseModel]) 
         if item["type"] == "extra_forbidden":
             name = str(item["loc"][-1])
             known = _fields(model, document.data, item["loc"][:-1])
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+            message = "unknown key" + registry.suggest(name, known)
             message += f" (known: {', '.join(sorted(known))})" if known else ""
         elif item["type"] == "missing":
             message = "this key is missing"

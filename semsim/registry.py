@@ -9,7 +9,6 @@ the class is built as ``Class(config, ...)``.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -165,6 +164,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     >>> suggest("rayligh", ["awgn", "rayleigh"])
     "; did you mean 'rayleigh'?"
     """
+    import difflib  # only mistakes need it
+
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 
