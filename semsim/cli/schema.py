@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 from enum import StrEnum
 from typing import Annotated
 
@@ -26,6 +25,8 @@ def schema(
 
     Put `# yaml-language-server: $schema=scenario.schema.json` on a file's first line.
     """
+    import json as json_text
+
     from pydantic import TypeAdapter
 
     if kind is Kind.scenario:
