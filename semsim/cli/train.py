@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,7 @@ def train(
     from semsim.training.recipe import Recipe
 
     checked = load(recipe, Recipe)
+    gc.enable()
 
     from rich.console import Console
     from rich.progress import (
