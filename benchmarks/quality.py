@@ -1,9 +1,9 @@
-"""FTSC beside JPEG and WebP at equal bits an image, error-free, on held-out photographs.
+"""FTSC beside JPEG, WebP, AVIF and HEVC at equal bits an image, on held-out photographs.
 
-Every codec is given the same number of bits for the same images; the classical ones are searched
-for the best quality that fits, per image, with their headers counted and without. The images are
-the `test` photographs of semsim (central squares), which no shipped codec has seen, and then, with
---crops, random squares of them at mixed scales.
+Error-free. Every codec has the same number of bits for the same images; the classical ones are
+searched for the best quality that fits, per image, with their headers counted and without. The
+images are the `test` photographs of semsim (central squares), which no shipped codec has seen, and
+then, with --crops, random squares of them at mixed scales. HEVC needs the extra `hevc`.
 
     python benchmarks/quality.py --size 256
     python benchmarks/quality.py --size 64
@@ -66,7 +66,7 @@ def main() -> None:
                 "rhos": [rate.rho for rate in rates],
             }
         )
-        for form in ("JPEG", "WebP")
+        for form in ("JPEG", "WebP", "AVIF", "HEVC")
         for headers, headers_kind in (("headers counted", "sent"), ("headers free", "agreed"))
     }
     rows = []

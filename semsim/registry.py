@@ -69,7 +69,13 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "classical",
             "semsim.codecs.classical.config:ClassicalConfig",
             "semsim.codecs.classical.codec:Classical",
-            "JPEG or WebP searched to a bit budget, the sanity rival",
+            "JPEG, WebP, AVIF or HEVC searched to a bit budget, the sanity rival",
+        ),
+        Plugin(
+            "linear",
+            "semsim.codecs.linear.config:LinearConfig",
+            "semsim.codecs.linear.codec:Linear",
+            "the best linear analog code for a known covariance",
         ),
     ),
     "channels": (
@@ -95,7 +101,13 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "ofdm_tdl",
             "semsim.channels.config:OfdmTdlConfig",
             "semsim.channels.ofdm:OfdmTdl",
-            "OFDM over 3GPP TDL, perfect CSI, LMMSE equaliser",
+            "OFDM over 3GPP TDL; perfect, LS or LMMSE channel knowledge",
+        ),
+        Plugin(
+            "ofdm_cdl",
+            "semsim.channels.config:OfdmCdlConfig",
+            "semsim.channels.ofdm:OfdmCdl",
+            "OFDM over 3GPP CDL with antenna arrays; perfect, LS or LMMSE channel knowledge",
         ),
     ),
     "allocators": (
@@ -130,6 +142,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.data.config:ScenesConfig",
             "semsim.data.scenes:Scenes",
             "drawn scenes with labels and captions, seeded",
+        ),
+        Plugin(
+            "gaussian",
+            "semsim.data.config:GaussianConfig",
+            "semsim.data.gaussian:Gaussian",
+            "Gaussian images of known covariance, where OPTA is a bound",
         ),
         Plugin(
             "folder",

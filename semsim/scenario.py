@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from semsim.allocation.config import UtilityConfig
+from semsim.codecs.classical.config import ClassicalFormat
 from semsim.config import PluginConfig, PluginField, Strict, load_tagged
-from semsim.engine.config import CellConfig, ComputeConfig
-from semsim.link.config import ModemConfig
+from semsim.engine.config import CellConfig, ComputeConfig, FeedbackConfig
+from semsim.link.config import ModemConfig, PowerConstraint, SnrConvention
+from semsim.link.stages import SemanticNoiseConfig, SpreadingConfig
 
 CodecConfig = Annotated[PluginConfig, PluginField("codecs")]
 ChannelConfig = Annotated[PluginConfig, PluginField("channels")]
@@ -78,18 +80,22 @@ class ScenarioBase(Strict):
     device: Device = "cpu"
     """cpu, cuda, cuda:N or mps."""
     source: SourceConfig
-    codec: CodecConfig
-    channel: ChannelConfig
     modem: ModemConfig = ModemConfig()
     """For codecs that send bits."""
-    power_constraint: Literal["unit", "none"] = "unit"
+    power_constraint: PowerConstraint = "unit"
     """`none` reproduces papers that ignore the power constraint; all results then say so."""
+    snr_convention: SnrConvention = "es_n0"
+    """What an SNR means; the others reproduce public codes, and all results then say so."""
+    semantic_noise: SemanticNoiseConfig | None = None
+    """Noise on the sender's image before it is encoded; quality is judged without it."""
 
 
 class DownlinkScenario(ScenarioBase):
     """One sender and N receivers that share bandwidth, power and compression (FTSC, Section V)."""
 
     task: Literal["downlink"]
+    codec: CodecConfig
+    channel: ChannelConfig
     slots: int = Field(1, ge=1)
     """Each slot, every user receives one image."""
     cell: CellConfig
@@ -99,6 +105,8 @@ class DownlinkScenario(ScenarioBase):
         Discriminator(_form),
     ]
     """Receivers one by one, or `count` of them at random distances."""
+    feedback: FeedbackConfig = FeedbackConfig()
+    """What the sender knows of the users' gains."""
     compute: ComputeConfig = ComputeConfig()
     utility: UtilityConfig = UtilityConfig()
     allocator: AllocatorConfig
@@ -126,10 +134,66 @@ class SnrRange(Strict):
         return tuple(self.start + i * self.step for i in range(count))
 
 
+class LinkSystem(Strict):
+    """One curve: a codec with its modem, or the separation baseline."""
+
+    label: str | None = None
+    """Name in tables and figures; the default is the codec's kind."""
+    codec: CodecConfig | None = None
+    """A codec at its own rates."""
+    separation: ClassicalFormat | None = None
+    """A classical codec, 5G LDPC and the best MCS, at the channel uses of `match`."""
+    match: str | None = None
+    """With `separation`: the label of the system whose channel uses it gets, rate by rate."""
+    modem: ModemConfig | None = None
+    """Modem of this system; the default is the scenario's."""
+    rates: tuple[str, ...] = ()
+    """Names of the codec's rates to send at; the default is all that it offers."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> LinkSystem:
+        if (self.codec is None) == (self.separation is None):
+            raise ValueError("give either 'codec' or 'separation'")
+        if (self.separation is None) != (self.match is None):
+            raise ValueError(
+                "'separation' and 'match' (a label to take channel uses from) go together"
+            )
+        if self.separation is not None and self.rates:
+            raise ValueError("the rates of 'separation' are those of the system in 'match'")
+        if self.separation is not None and self.modem is not None and self.modem.coding == "none":
+            raise ValueError("'separation' needs a modem with coding: ldpc")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The label, or what the system is."""
+        if self.label is not None:
+            return self.label
+        return self.codec.kind if self.codec is not None else f"{self.separation} separation"
+
+
+class LimitsConfig(Strict):
+    """What theory allows, at the channel uses of one of the systems."""
+
+    match: str
+    """Label of the system whose channel uses the limits get, rate by rate."""
+    opta: tuple[Literal["source", "image", "patch"], ...] = ("image", "patch")
+    """Best PSNR of a Gaussian source by reverse water-filling: of the `gaussian` source itself (a
+    bound), or one with the covariance of the images, whole or in patches of 8×8 (references)."""
+    linear: bool = False
+    """Best linear analog code for the same covariances."""
+    at_capacity: tuple[ClassicalFormat, ...] = ()
+    """Classical codecs whose bits arrive without error at the capacity of each image's channel."""
+
+
 class LinkScenario(ScenarioBase):
-    """One codec on one channel over a range of SNRs."""
+    """Systems on channels over a range of SNRs, beside what theory allows."""
 
     task: Literal["link"]
+    systems: tuple[LinkSystem, ...] = Field(min_length=1)
+    """What to compare."""
+    channels: tuple[ChannelConfig, ...] = Field(min_length=1)
+    """The channels to compare on."""
     snr_db: Annotated[
         Annotated[SnrRange, Tag("mapping")]
         | Annotated[tuple[float, ...], Field(min_length=1), Tag("list")],
@@ -138,8 +202,51 @@ class LinkScenario(ScenarioBase):
     """Es/N0 in dB: `{start, stop, step}` or a list."""
     images: int = Field(7, ge=1)
     """How many images to send at each SNR."""
-    rates: tuple[str, ...] = ()
-    """Names of the codec's rates to send at; the default is all that it offers."""
+    draws: int = Field(1, ge=1)
+    """How often to send each, over other noise and fading."""
+    precision_db: float = Field(0.1, gt=0)
+    """The half-width of the 95 % interval of the mean PSNR that is hoped for; tables say where
+    the images are too few for it."""
+    feedback_error_db: float = Field(0.0, ge=0)
+    """Standard deviation of the error of the SNR that codec and modem are told."""
+    spreading: SpreadingConfig | None = None
+    """Walsh spreading: groups of images share the air as the users of one cell."""
+    limits: LimitsConfig | None = None
+    """Bounds and references to draw."""
+
+    @model_validator(mode="after")
+    def _labels(self) -> LinkScenario:
+        names = [system.name for system in self.systems]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two systems are called {twice[0]!r}; give each a 'label'")
+        own = [system.name for system in self.systems if system.codec is not None]
+        wanted = [system.match for system in self.systems if system.match is not None]
+        wanted += [self.limits.match] if self.limits is not None else []
+        for label in wanted:
+            if label not in own:
+                known = ", ".join(own) or "none"
+                raise ValueError(
+                    f"'match' names {label!r}, which is no system with a codec ({known})"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _groups(self) -> LinkScenario:
+        if self.spreading is None:
+            return self
+        if self.images * self.draws % self.spreading.users:
+            raise ValueError(
+                f"'spreading' sends to {self.spreading.users} users at once: make images × draws a "
+                "multiple of that"
+            )
+        modems = [system.modem or self.modem for system in self.systems]
+        if any(modem.retransmissions for modem in modems) or self.feedback_error_db:
+            raise ValueError(
+                "'spreading' sends to all users of a group alike: it goes with neither "
+                "'retransmissions' nor 'feedback_error_db'"
+            )
+        return self
 
     def snrs_db(self) -> tuple[float, ...]:
         """Return the SNRs in dB."""

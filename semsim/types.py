@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 #: ``(channels, height, width)`` of one source image.
 ImageShape: TypeAlias = tuple[int, int, int]
 Array: TypeAlias = NDArray[np.float64]
+#: Told about progress: (steps done, steps in all, what is being done).
+Report: TypeAlias = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Csi:
-    """What a codec may know of the channel: the link's SNR, linear Es/N0, ``[B]``."""
+    """What a codec and a modem may know of the channel.
+
+    Attributes:
+        snr: ``[B]`` linear Es/N0, as it was fed back.
+        fading: ``[D, m]`` draws of the power gains |h|² of consecutive symbols: the law of the
+            fading, which both ends know, but not the gains of this transmission. ``None`` where
+            there is none to know.
+    """
 
     snr: Tensor
+    fading: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,7 @@ class Received:
         snr_measured: ``[B]`` linear Es/N0, measured on this very transmission as
             mean |x|² over mean |noise|², before fading.
         noise_samples: complex noise samples behind that measurement, per element.
+        extra_uses: channel uses that each element took beside the ``n`` of ``x``: pilots, chips.
     """
 
     x: Tensor
@@ -131,15 +143,25 @@ class Received:
     gain: Tensor
     snr_measured: Tensor
     noise_samples: int
+    extra_uses: int = 0
 
 
 @dataclass(frozen=True)
 class ReceivedBits:
-    """Decoded bits ``bits [B, n]`` and the LDPC block errors seen by the genie, ``[B]``."""
+    """What a modem decoded.
+
+    Attributes:
+        bits: ``[B, n]`` hard decisions.
+        block_errors: ``[B]`` code blocks with any wrong bit, seen by the genie.
+        blocks: code blocks of each element.
+        failed: ``[B]`` bool, what the receiver knows by its CRC: some block is wrong. ``None``
+            where no CRC was sent.
+    """
 
     bits: Tensor
     block_errors: Tensor
     blocks: int
+    failed: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -166,24 +188,27 @@ class Audit:
     """What was really sent, measured per transmission; all ``[B]``.
 
     Attributes:
-        snr_asked: linear Es/N0 that was asked for.
+        snr_asked: linear SNR that was asked for.
         snr_measured: linear Es/N0 found on the air.
         noise_samples: complex noise samples behind the measurement, for its confidence interval.
         power: mean |x|² of each image's symbols (1 under the power constraint).
-        channel_uses: complex channel uses, side information included.
+        channel_uses: complex channel uses: symbols, retransmissions, pilots, side information.
         cbr: channel uses / (C·H·W).
         block_error_rate: share of LDPC blocks in error (zero for symbol payloads).
         power_constrained: false where a paper's unconstrained setting is reproduced.
+        snr_convention: what the SNR that was asked for means; Es/N0 unless a public code's own
+            definition is reproduced.
     """
 
     snr_asked: Tensor
     snr_measured: Tensor
-    noise_samples: int
+    noise_samples: Tensor
     power: Tensor
     channel_uses: Tensor
     cbr: Tensor
     block_error_rate: Tensor
     power_constrained: bool = True
+    snr_convention: str = "es_n0"
 
 
 @dataclass(frozen=True)
@@ -225,16 +250,11 @@ class Channel(Protocol):
         ...
 
 
-@runtime_checkable
-class Modem(Protocol):
-    """Bits to symbols and back."""
+class Transmitter(Protocol):
+    """The way into the air, which a modem takes once or several times."""
 
-    def modulate(self, bits: Tensor, csi: Csi) -> Tensor:
-        """``[B, n]`` bits to ``[B, channel_uses(n)]`` unit-power symbols."""
-        ...
-
-    def demodulate(self, received: Received, bits: int) -> Tensor:
-        """Symbols back to ``[B, bits]`` hard decisions."""
+    def send(self, x: Tensor, rows: Tensor | None = None, *, undo: bool = False) -> Received:
+        """Send symbols ``x [b, n]`` of the batch's ``rows`` at unit power and audit them."""
         ...
 
 

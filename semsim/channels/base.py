@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -9,22 +10,54 @@ import torch
 from torch import Tensor
 
 from semsim.channels.devices import check_device
-from semsim.channels.sionna_rng import draws_from, phy
 from semsim.types import Received
 
 
 def power(x: Tensor) -> Tensor:
-    """Return ``|x|²``, shaped as complex ``x``."""
-    return x.real.square() + x.imag.square()
+    """Return ``|x|²`` of a real or complex ``x``."""
+    return x.real.square() + x.imag.square() if x.is_complex() else x.square()
+
+
+def white(
+    rows: int, columns: int, generator: torch.Generator, scale: Tensor | None = None
+) -> Tensor:
+    """Draw ``[rows, columns]`` of law CN(0, 1), times the real ``scale`` if there is one.
+
+    The numbers are those that Sionna's blocks (``complex_normal``) draw from the generator.
+    """
+    real, imaginary = (
+        torch.normal(
+            0.0, math.sqrt(0.5), (rows, columns), device=generator.device, generator=generator
+        )
+        for _ in range(2)
+    )
+    if scale is not None:
+        real *= scale
+        imaginary *= scale
+    return torch.complex(real, imaginary)
+
+
+def _energy(x: Tensor) -> Tensor:
+    """Return ``Σ|x|²`` of each row of ``x [B, n]``, ``[B]``."""
+    length: Tensor = torch.linalg.vector_norm(torch.view_as_real(x.detach()), dim=(1, 2))
+    return length.square()
 
 
 @dataclass(frozen=True)
 class Equalised:
-    """What a receiver makes of the air: symbols, their noise variance, and gains |h|²."""
+    """What a receiver makes of the air.
+
+    Attributes:
+        x: ``[B, n]`` symbols.
+        noise_variance: ``[B, n]`` variance of their noise.
+        gain: ``[B, n]`` power gains |h|².
+        extra_uses: channel uses that each row spent beside its symbols: on pilots.
+    """
 
     x: Tensor
     noise_variance: Tensor
     gain: Tensor
+    extra_uses: int = 0
 
 
 class SionnaChannel(ABC):
@@ -50,7 +83,6 @@ class SionnaChannel(ABC):
                 f"make it with torch.Generator({str(self.device)!r})"
             )
         self._generator = generator
-        self._awgn = phy.channel.AWGN(precision="single", device=str(self.device))
 
     def apply(self, x: Tensor, snr: Tensor) -> Received:
         """Send ``x`` and equalise what arrives; differentiable with respect to ``x``.
@@ -68,21 +100,31 @@ class SionnaChannel(ABC):
             ValueError: if shapes or devices do not match, or an SNR is not positive and finite.
         """
         self._check(x, snr)
-        x = x.to(torch.complex64)
+        x = x.to(torch.complex64).resolve_conj()
         n0 = snr.to(torch.float32).reciprocal().unsqueeze(1)  # [B, 1]
-        with draws_from(self._generator):
-            # Noise on its own, so that the audit measures what was really added.
-            noise: Tensor = self._awgn(torch.zeros_like(x), n0)
-            received = self._receive(x, noise, n0)
-        with torch.no_grad():
-            measured = power(x).mean(dim=1) / power(noise).mean(dim=1)
+        # Noise on its own, so that the audit measures what was really added.
+        noise = self._noise(x.shape[1], n0)
+        measured = _energy(x) / _energy(noise)
+        received = self._receive(x, noise, n0)
         return Received(
-            received.x, received.noise_variance, received.gain, measured, noise_samples=x.shape[1]
+            x=received.x,
+            noise_variance=received.noise_variance,
+            gain=received.gain,
+            snr_measured=measured,
+            noise_samples=x.shape[1],
+            extra_uses=received.extra_uses,
         )
 
     @abstractmethod
     def _receive(self, x: Tensor, noise: Tensor, n0: Tensor) -> Equalised:
-        """Fade ``x [B, n]``, add ``noise [B, n]`` of variance ``n0 [B, 1]``, and equalise."""
+        """Fade ``x [B, n]``, add ``noise [B, n]`` of variance ``n0 [B, 1]``, and equalise.
+
+        The result may be written over ``noise``.
+        """
+
+    def _noise(self, samples: int, n0: Tensor) -> Tensor:
+        """Draw ``[B, samples]`` noise of variance ``n0 [B, 1]``."""
+        return white(n0.shape[0], samples, self._generator, n0.sqrt())
 
     def _check(self, x: Tensor, snr: Tensor) -> None:
         if not x.is_complex():
@@ -106,5 +148,6 @@ class SionnaChannel(ABC):
                 f"x is on {x.device}, snr on {snr.device}, the channel on {self.device}; move "
                 "them together with .to(device)"
             )
-        if not bool((snr.isfinite() & (snr > 0)).all()):
+        least, most = snr.aminmax()
+        if not (float(least) > 0 and float(most) < math.inf):  # false for NaN as well
             raise ValueError("snr must be positive and finite (linear Es/N0, not dB)")

@@ -11,7 +11,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 import typer
 
-from semsim.cli import listing, run, schema, train, validate, versions
+from semsim.cli import link, listing, run, schema, train, validate, versions
 from semsim.errors import SemsimError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command()(run.run)
+app.command()(link.link)
 app.command()(validate.validate)
 app.command()(schema.schema)
 app.command("list")(listing.list_plugins)

@@ -54,6 +54,20 @@ class ScenesConfig(SourceConfig):
     """Height and width of the images, in pixels."""
 
 
+class GaussianConfig(SourceConfig):
+    """Images drawn from a stationary Gauss–Markov field, where theory gives exact bounds."""
+
+    kind: Literal["gaussian"] = "gaussian"
+    size: int = Field(64, ge=8, le=640)
+    """Height and width of the images, in pixels."""
+    rho: float = Field(0.95, ge=0, le=0.999)
+    """Correlation of neighbouring pixels, along rows and along columns."""
+    colour_correlation: float = Field(0.8, ge=0, le=0.999)
+    """Correlation of any two of the three colours of a pixel."""
+    std: float = Field(0.1, gt=0, le=0.1)
+    """Standard deviation of every value around 0.5; at 0.1 the limits 0 and 1 are five sigma."""
+
+
 class TorchvisionConfig(SourceConfig):
     """A labelled data set through torchvision, downloaded where the network allows."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from semsim.engine.config import CellConfig, ComputeConfig
 from semsim.types import Array, ImageShape
@@ -24,7 +25,7 @@ PIXEL_BITS, INDEX_BITS = 8, 9
 Values: TypeAlias = Array | float
 
 
-def _ratio(top: Values, bottom: Values, otherwise: float) -> Array:
+def ratio(top: ArrayLike, bottom: ArrayLike, otherwise: float) -> Array:
     """Divide where ``bottom`` is positive, and put ``otherwise`` elsewhere."""
     top, bottom = np.broadcast_arrays(top, bottom)
     quotient: Array = np.full(bottom.shape, otherwise)
@@ -129,7 +130,7 @@ class Budget:
     def snr(self, gain: Values, b_hz: Values, p_w: Values) -> Array:
         """Return the linear SNR p·g/(b·σ²) of eq. (16)."""
         noise_w = np.multiply(b_hz, self.noise_psd_w_per_hz)
-        return _ratio(np.multiply(p_w, gain), noise_w, otherwise=0.0)
+        return ratio(np.multiply(p_w, gain), noise_w, otherwise=0.0)
 
     def rate_bps(self, gain: Values, b_hz: Values, p_w: Values) -> Array:
         """Return the data rate r = b·log2(1 + SNR) of eq. (22), in bit/s."""
@@ -138,7 +139,7 @@ class Budget:
     def transmit_time_s(self, rho: Values, gain: Values, b_hz: Values, p_w: Values) -> Array:
         """Return T_trans = ρ·D_0/r of eq. (16); infinite where the rate is zero."""
         bits = np.multiply(rho, self.image_bits)
-        return _ratio(bits, self.rate_bps(gain, b_hz, p_w), otherwise=math.inf)
+        return ratio(bits, self.rate_bps(gain, b_hz, p_w), otherwise=math.inf)
 
     def compute_time_s(self, rho: Values) -> Array:
         """Return T_comp = t_0 - κρ of eq. (17)."""
@@ -150,7 +151,10 @@ class Budget:
 
     def transmit_energy_j(self, rho: Values, gain: Values, b_hz: Values, p_w: Values) -> Array:
         """Return the user's term p·T_trans of eq. (20); zero without power."""
-        time_s = self.transmit_time_s(rho, gain, b_hz, p_w)
+        return self.air_energy_j(self.transmit_time_s(rho, gain, b_hz, p_w), p_w)
+
+    def air_energy_j(self, time_s: Array, p_w: Values) -> Array:
+        """Return p·t for ``time_s`` on the air, as ``time_s``; zero without power."""
         energy_j: Array = np.zeros(time_s.shape)
         np.multiply(p_w, time_s, out=energy_j, where=np.greater(p_w, 0))
         return energy_j

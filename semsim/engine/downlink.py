@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,14 +11,17 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from semsim.engine.budget import Budget
-from semsim.engine.topology import path_gain, rician_gain
+from semsim.engine.budget import Budget, ratio
+from semsim.engine.config import FeedbackConfig
+from semsim.engine.fading import rician_gain, scatter
+from semsim.engine.propagation import draw_large_scale
+from semsim.engine.topology import Places
 from semsim.errors import AllocationError
 from semsim.link.link import Link
 from semsim.link.metrics import psnr_db, ssim
 from semsim.rng import Streams
 from semsim.types import Allocation, Array, Delivery, DownlinkState, Rate, Source
-from semsim.units import linear_to_db
+from semsim.units import db_to_linear, linear_to_db
 
 #: A solver's ρ may fall short of an offered rate by this share and still mean it.
 RATE_TOLERANCE = 1e-3
@@ -50,43 +55,63 @@ class SlotRecord:
 class Downlink:
     """One sender and N receivers; every slot each receiver is sent one image.
 
-    The gains of a slot follow FTSC eq. (23), drawn anew every slot; the images are drawn from
-    ``source``. All draws depend on the seed and the slot alone, never on the allocation, so that
-    different allocators face the same slots.
+    A user's gain is the large-scale gain of a drop (path loss, shadowing; drawn at ``reset``)
+    times the fading of the slot, as in FTSC eq. (23); users without line of sight have Rayleigh
+    fading. The images are drawn from ``source``. All draws depend on the seed and the slot alone,
+    never on the allocation, so that different allocators face the same slots.
+
+    Every slot each user reports its gain, with an error, and the sender uses the report that is
+    ``feedback.delay_slots`` old; in the first slots, the oldest that there is (slot 0's). It is
+    all that allocator, codec and modem know: an allocator observes the reported gains, and codec
+    and modem are told the SNR that follows from them and the allocation. What is sent meets the
+    true gain.
 
     Args:
-        users_distance_m: distances for a given stream of random numbers, ``[N]``.
+        users: places for a given stream of random numbers.
         links: given a generator for the channel's noise, one link a user; users whose link is
             the same object are sent as one batch.
         source: where images come from.
         budget: time and energy.
+        feedback: how well the sender knows the gains.
         seed: of everything random.
         device: of images and codecs.
     """
 
     def __init__(
         self,
-        users_distance_m: Callable[[np.random.Generator], Array],
+        users: Callable[[np.random.Generator], Places],
         links: Callable[[torch.Generator], Sequence[Link]],
         source: ImageSource,
         budget: Budget,
+        feedback: FeedbackConfig | None = None,
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
         self.budget = budget
         self.device = device
-        self._draw_distances_m = users_distance_m
+        self._feedback = feedback or FeedbackConfig()
+        self._draw_places = users
         self._make_links = links
         self._source = source
         self.reset(seed)
 
     def reset(self, seed: int) -> DownlinkState:
-        """Start over with ``seed`` and return the first slot's state."""
+        """Start over with ``seed`` and return the first slot's state.
+
+        Raises:
+            ScenarioError: if a user stands where the cell's propagation model does not hold.
+        """
         self._streams = Streams(seed)
-        self._distance_m = self._draw_distances_m(self._streams.numpy("topology"))
+        places = self._draw_places(self._streams.numpy("topology"))
+        self._distance_m = places.distance_m
         self._links = self._make_links(self._streams.torch("noise", self.device))
         if len(self._links) != len(self._distance_m):
             raise ValueError(f"{len(self._links)} links for {len(self._distance_m)} users")
+        cell = self.budget.cell
+        self._large_scale = draw_large_scale(cell, places, self._streams)
+        self._rician_k = np.where(self._large_scale.line_of_sight, cell.fading.rician_k, 0.0)
+        self._scatter = scatter(cell, len(self._distance_m), self._streams)
+        self._reported = deque[Array](maxlen=self._feedback.delay_slots + 1)
         self._slot = 0
         self._draw_slot()
         return self.observe()
@@ -94,9 +119,10 @@ class Downlink:
     def _draw_slot(self) -> None:
         streams = self._streams.child("slot", self._slot)
         users = len(self._distance_m)
-        cell = self.budget.cell
-        fading = rician_gain((users,), cell.rician_k, streams.numpy("fading"))
-        self._gain = path_gain(self._distance_m, cell) * fading
+        fading = rician_gain(self._scatter.at(self._slot), self._rician_k)
+        self._gain = self._large_scale.gain * fading
+        error_db = self._feedback.error_db * streams.numpy("feedback").standard_normal(users)
+        self._reported.append(self._gain * db_to_linear(error_db))
         self._images = self._source.sample(users, streams.numpy("traffic")).to(self.device)
 
     @property
@@ -105,8 +131,8 @@ class Downlink:
         return self._slot
 
     def observe(self) -> DownlinkState:
-        """Return what an allocator may see of the current slot, ``[N]`` each."""
-        return DownlinkState(gain=self._gain.copy(), distance_m=self._distance_m.copy())
+        """Return what an allocator may see of the current slot, ``[N]`` each: reported gains."""
+        return DownlinkState(gain=self._reported[0].copy(), distance_m=self._distance_m.copy())
 
     def step(self, allocation: Allocation) -> SlotRecord:
         """Send every user its image under ``allocation`` (``[N]`` each) and go to the next slot.
@@ -119,23 +145,32 @@ class Downlink:
             raise AllocationError(
                 f"the allocation is for {allocation.rho.shape}, the cell has {users} users"
             )
-        snr = self.budget.snr(self._gain, allocation.b_hz, allocation.p_w)
+        b_hz, p_w = allocation.b_hz, allocation.p_w
+        snr_db = linear_to_db(self.budget.snr(self._gain, b_hz, p_w))
+        reported_db = linear_to_db(self.budget.snr(self._reported[0], b_hz, p_w))
         columns: dict[str, list[Any]] = {
             "slot": [self._slot] * users,
             "user": list(range(users)),
             "image": list(self._images.name or ("",) * users),
             "distance_m": self._distance_m.tolist(),
+            **self._large_scale_columns(),
             "gain_db": linear_to_db(self._gain).tolist(),
-            "snr_db": linear_to_db(snr).tolist(),
-            "bandwidth_hz": allocation.b_hz.tolist(),
-            "power_w": allocation.p_w.tolist(),
+            "snr_db": snr_db.tolist(),
+            "snr_reported_db": reported_db.tolist(),
+            "bandwidth_hz": b_hz.tolist(),
+            "power_w": p_w.tolist(),
             "rho": allocation.rho.tolist(),
         }
         received = torch.zeros_like(self._images.image)
         rows: list[dict[str, Any]] = [{} for _ in range(users)]
         for link, rate, members in self._batches(allocation.rho):
             source = self._images.select(members)
-            delivery = link.transmit(source, torch.from_numpy(linear_to_db(snr[members])), rate)
+            delivery = link.transmit(
+                source,
+                torch.from_numpy(snr_db[members]),
+                rate,
+                reported_db=torch.from_numpy(reported_db[members]),
+            )
             image = _image_of(delivery)
             received[members] = image
             for row, values in zip(members, _measure(source, image, delivery), strict=True):
@@ -157,18 +192,34 @@ class Downlink:
             members.append(user)
         return list(groups.values())
 
+    def _large_scale_columns(self) -> dict[str, list[Any]]:
+        drawn = self._large_scale
+        columns: dict[str, list[Any]] = {"path_loss_db": drawn.path_loss_db.tolist()}
+        if self.budget.cell.propagation.model != "log_distance":
+            columns["shadowing_db"] = drawn.shadowing_db.tolist()
+            columns["line_of_sight"] = drawn.line_of_sight.tolist()
+            columns["indoor"] = drawn.indoor.tolist()
+        return columns
+
     def _charge(self, columns: dict[str, list[Any]], allocation: Allocation) -> None:
-        """Add time and energy at the rate that was really used (eq. 16-21)."""
+        """Add rates, time and energy of what was really sent (eq. 16-22)."""
         rho = np.asarray(columns["rho_sent"])
         b_hz, p_w = allocation.b_hz, allocation.p_w
         budget = self.budget
-        columns["transmit_s"] = budget.transmit_time_s(rho, self._gain, b_hz, p_w).tolist()
-        columns["compute_s"] = budget.compute_time_s(rho).tolist()
-        columns["delay_s"] = budget.delay_s(rho, self._gain, b_hz, p_w).tolist()
-        transmit_j = budget.transmit_energy_j(rho, self._gain, b_hz, p_w)
-        columns["energy_j"] = (transmit_j + budget.compute_energy_j(rho)).tolist()
-        # Eq. (16) charges the air at Shannon's rate; the modem really used these channel uses.
-        columns["modem_air_s"] = (np.asarray(columns["channel_uses"]) / b_hz).tolist()
+        # Shannon's rate is what the gain allows; the modem really took these channel uses.
+        modem_air_s = ratio(columns["channel_uses"], b_hz, otherwise=math.inf)
+        shannon = budget.cell.rate == "shannon"
+        transmit_s = budget.transmit_time_s(rho, self._gain, b_hz, p_w) if shannon else modem_air_s
+        compute_s = budget.compute_time_s(rho)
+        energy_j = budget.air_energy_j(transmit_s, p_w) + budget.compute_energy_j(rho)
+        achieved_bps = ratio(columns["bits_arrived"], modem_air_s, otherwise=0.0)
+        columns["rate_shannon_bps"] = budget.rate_bps(self._gain, b_hz, p_w).tolist()
+        columns["rate_achieved_bps"] = achieved_bps.tolist()
+        columns["transmit_s"] = transmit_s.tolist()
+        columns["compute_s"] = compute_s.tolist()
+        columns["delay_s"] = (transmit_s + compute_s).tolist()
+        columns["energy_j"] = energy_j.tolist()
+        columns["modem_air_s"] = modem_air_s.tolist()
 
 
 def nearest_rate(offered: Sequence[Rate], rho: float) -> Rate:
@@ -184,18 +235,27 @@ def _image_of(delivery: Delivery) -> torch.Tensor:
 
 
 def _measure(source: Source, received: torch.Tensor, delivery: Delivery) -> list[dict[str, Any]]:
-    """One row a transmission: quality and audit."""
+    """One row a transmission: quality and audit.
+
+    Bits arrive in blocks without error; of an image in outage, none do. Codecs that send symbols
+    have no bits to count.
+    """
     audit, rate = delivery.audit, delivery.rate
     outage = delivery.output.outage
+    if outage is None:
+        outage = torch.zeros(len(source), dtype=torch.bool, device=received.device)
+    bits = rate.payload if rate.unit == "bits" else math.nan
+    arrived = bits * (1 - audit.block_error_rate.double()) * ~outage
     columns = {
         "psnr_db": psnr_db(source.image, received),
         "ssim": ssim(source.image, received),
-        "outage": torch.zeros(len(source), dtype=torch.bool) if outage is None else outage,
+        "outage": outage,
         "snr_measured_db": linear_to_db(audit.snr_measured),
         "transmit_power": audit.power,
         "channel_uses": audit.channel_uses.long(),
         "cbr": audit.cbr,
         "block_error_rate": audit.block_error_rate,
+        "bits_arrived": arrived,
     }
     values = {name: column.tolist() for name, column in columns.items()}
     fixed = {"rate": rate.name, "rho_sent": rate.rho}

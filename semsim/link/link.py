@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypedDict
+
 import torch
 from torch import Tensor
 
+from semsim.link.air import Air, PowerRule
 from semsim.link.config import ModemConfig
 from semsim.link.modem import DigitalModem
 from semsim.types import (
-    Audit,
     BitPayload,
     Channel,
     Codec,
@@ -16,12 +19,17 @@ from semsim.types import (
     Delivery,
     Output,
     Rate,
-    Received,
-    ReceivedBits,
     Source,
-    SymbolPayload,
 )
 from semsim.units import db_to_linear
+
+
+class LinkOptions(TypedDict, total=False):
+    """Options of :class:`Link`, for those who pass them on."""
+
+    power: PowerRule | None
+    fading: Tensor | None
+    semantic_noise: Callable[[Source], Source] | None
 
 
 class Link:
@@ -29,8 +37,10 @@ class Link:
 
     ::
 
-        source ─► codec.encode ─► [modem] ─► unit power ─► channel ─► [modem] ─► codec.decode
-                                                  └──────── audit ────────┘
+        source ─► [semantic noise] ─► codec.encode ─► [modem] ─► unit power ─► channel
+                                                                      │           │
+                          output ◄─ codec.decode ◄─ [modem] ◄─────────┼───────────┘
+                                                                    audit
 
     The link, not the codec, normalises: every image's symbols have unit mean power. SNR, power and
     channel uses are measured on what was sent and reported with every delivery.
@@ -39,7 +49,11 @@ class Link:
         codec: a semantic codec.
         channel: a channel.
         modem: for codecs that send bits; QPSK with rate-1/2 LDPC when not given.
-        power_constraint: ``"unit"``, or ``"none"`` to reproduce papers that ignore it.
+        power: how symbols are scaled and what the SNR means; change it only to reproduce a paper
+            that departs from the contract.
+        fading: ``[D, m]`` draws of the channel's power gains, its law as both ends know it.
+        semantic_noise: what the sender's image suffers before it is encoded (FTSC, Section II).
+            Quality is judged against the clean image.
     """
 
     def __init__(
@@ -48,25 +62,24 @@ class Link:
         channel: Channel,
         modem: DigitalModem | None = None,
         *,
-        power_constraint: str = "unit",
+        power: PowerRule | None = None,
+        fading: Tensor | None = None,
+        semantic_noise: Callable[[Source], Source] | None = None,
     ) -> None:
-        if power_constraint not in ("unit", "none"):
-            raise ValueError(f"power_constraint is 'unit' or 'none', got {power_constraint!r}")
         self.codec = codec
         self.channel = channel
+        self.power = power or PowerRule()
         self._modem = modem
-        self.power_constraint = power_constraint
-
-    def _modem_on(self, device: torch.device) -> DigitalModem:
-        if self._modem is None:
-            self._modem = DigitalModem(ModemConfig(), device=str(device))
-        return self._modem
+        self._fading = fading
+        self._semantic_noise = semantic_noise
 
     def transmit(
         self,
         source: Source | Tensor,
         snr_db: float | Tensor,
         rate: Rate | str | None = None,
+        *,
+        reported_db: float | Tensor | None = None,
     ) -> Delivery:
         """Send a batch and return what came out with the audit.
 
@@ -74,6 +87,7 @@ class Link:
             source: a source, or images ``[B, 3, H, W]`` in 0..1.
             snr_db: Es/N0 in dB, one for all or ``[B]``.
             rate: a rate that the codec offers, its name, or ``None`` for the highest.
+            reported_db: the SNR that codec and modem believe, where the feedback is imperfect.
 
         Raises:
             ValueError: for images out of range, an SNR that is not finite, an unknown rate.
@@ -82,12 +96,12 @@ class Link:
             source = Source(image=source)
         _check_images(source.image)
         chosen = self.choose(source, rate)
-        snr = self._snr(source, snr_db)
-        csi = Csi(snr=snr)
-        payload = self.codec.encode(source, csi, chosen)
-        if isinstance(payload, BitPayload):
-            return self._send_bits(source, payload, csi, chosen)
-        return self._send_symbols(source, payload, csi, chosen)
+        snr = _linear(source, snr_db)
+        known = snr if reported_db is None else _linear(source, reported_db)
+        air = Air(self.channel, snr, self.power)
+        sent = source if self._semantic_noise is None else self._semantic_noise(source)
+        output, errors, side_uses = self._send(sent, Csi(known, self._fading), chosen, air)
+        return Delivery(output, air.audit(source.image[0].numel(), errors, side_uses), chosen)
 
     def choose(self, source: Source, rate: Rate | str | None) -> Rate:
         """Return the rate object for a rate, its name, or ``None`` (the highest offered)."""
@@ -102,73 +116,37 @@ class Link:
         names = ", ".join(candidate.name for candidate in offered)
         raise ValueError(f"the codec offers no rate {rate!r} for this image (offered: {names})")
 
-    def _snr(self, source: Source, snr_db: float | Tensor) -> Tensor:
-        value = torch.as_tensor(snr_db, dtype=torch.float32, device=source.image.device)
-        if not torch.isfinite(value).all():
-            raise ValueError(f"snr_db must be finite, got {snr_db}")
-        return db_to_linear(value).expand(len(source)).contiguous()
+    def channel_uses(self, rate: Rate, snr_db: float) -> int:
+        """Return the channel uses that one image is planned to take, retransmissions aside."""
+        if rate.unit == "symbols":
+            return rate.payload
+        csi = Csi(torch.tensor([db_to_linear(snr_db)]), self._fading)
+        ((plan, _),) = self._bit_modem("cpu").plan(rate.payload, csi)
+        return plan.uses
 
-    def _send_bits(self, source: Source, payload: BitPayload, csi: Csi, rate: Rate) -> Delivery:
-        modem = self._modem_on(payload.bits.device)
-        bits = payload.bits.shape[1]
-        symbols = modem.modulate(payload.bits, csi)
-        x, scale = self._normalize(symbols)
-        received = self.channel.apply(x, csi.snr)
-        # Both ends know the constellation, so the receiver undoes the normalisation exactly.
-        rescaled = Received(
-            x=received.x / scale,
-            noise_variance=received.noise_variance / scale.square(),
-            gain=received.gain,
-            snr_measured=received.snr_measured,
-            noise_samples=received.noise_samples,
-        )
-        decoded = modem.demodulate(rescaled, bits)
-        errors, blocks = modem.block_errors(payload.bits, decoded)
-        output = self.codec.decode(ReceivedBits(decoded, errors, blocks), csi, rate)
-        return self._deliver(source, x, received, csi, rate, output, errors / blocks, 0)
-
-    def _send_symbols(
-        self, source: Source, payload: SymbolPayload, csi: Csi, rate: Rate
-    ) -> Delivery:
-        x, _ = self._normalize(payload.x)
-        received = self.channel.apply(x, csi.snr)
-        output = self.codec.decode(received, csi, rate)
+    def _send(self, source: Source, csi: Csi, rate: Rate, air: Air) -> tuple[Output, Tensor, int]:
+        """Return the output, the share of blocks lost ``[B]``, and uses of side information."""
+        payload = self.codec.encode(source, csi, rate)
+        if isinstance(payload, BitPayload):
+            modem = self._bit_modem(str(payload.bits.device))
+            received = modem.transmit(payload.bits, csi, air)
+            lost = received.block_errors / received.blocks
+            return self.codec.decode(received, csi, rate), lost, 0
         # Side information is charged as QPSK of rate 1/2: one bit a channel use.
-        none = torch.zeros_like(csi.snr)
-        return self._deliver(source, x, received, csi, rate, output, none, payload.side_bits)
+        output = self.codec.decode(air.send(payload.x), csi, rate)
+        return output, torch.zeros_like(csi.snr), payload.side_bits
 
-    def _normalize(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Scale each row of ``x [B, n]`` to unit mean power; also return the factor ``[B, 1]``."""
-        power = x.abs().square().mean(dim=1, keepdim=True)
-        if self.power_constraint == "none":
-            return x, torch.ones_like(power)
-        scale = power.clamp_min(torch.finfo(power.dtype).tiny).rsqrt()
-        return x * scale, scale
+    def _bit_modem(self, device: str) -> DigitalModem:
+        if self._modem is None:
+            self._modem = DigitalModem(ModemConfig(), device=device)
+        return self._modem
 
-    def _deliver(
-        self,
-        source: Source,
-        x: Tensor,
-        received: Received,
-        csi: Csi,
-        rate: Rate,
-        output: Output,
-        block_error_rate: Tensor,
-        side_uses: int,
-    ) -> Delivery:
-        uses = torch.full_like(csi.snr, x.shape[1] + side_uses)
-        values = source.image[0].numel()
-        audit = Audit(
-            snr_asked=csi.snr,
-            snr_measured=received.snr_measured.detach(),
-            noise_samples=received.noise_samples,
-            power=x.detach().abs().square().mean(dim=1),
-            channel_uses=uses,
-            cbr=uses / values,
-            block_error_rate=block_error_rate.to(csi.snr.dtype),
-            power_constrained=self.power_constraint == "unit",
-        )
-        return Delivery(output=output, audit=audit, rate=rate)
+
+def _linear(source: Source, snr_db: float | Tensor) -> Tensor:
+    value = torch.as_tensor(snr_db, dtype=torch.float32, device=source.image.device)
+    if not torch.isfinite(value).all():
+        raise ValueError(f"snr_db must be finite, got {snr_db}")
+    return db_to_linear(value).expand(len(source)).contiguous()
 
 
 def _check_images(image: Tensor) -> None:

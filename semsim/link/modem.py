@@ -1,180 +1,224 @@
-"""The digital modem: 5G LDPC code, Gray-coded QAM, and hard decisions."""
+"""The digital modem: which MCS, how often to send, and whether to decode or to draw errors."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from semsim.channels.coding import LdpcCode, Qam, Segments, ldpc_code, segment
+from semsim.channels.coding import Mcs, Segments, mcs_table
 from semsim.channels.devices import check_device
+from semsim.link.adaptation import fastest_within_target, plan_payload
+from semsim.link.air import AirPart
+from semsim.link.bler import curve, mutual_information
+from semsim.link.coder import Coder, Plan, block_errors, check_bits, cut
 from semsim.link.config import ModemConfig
-from semsim.types import Csi, Received
+from semsim.types import Csi, Received, ReceivedBits, Transmitter
 
 _BITS_PER_SYMBOL = {"qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
-#: Payload bits that are coded at a time. A batch of large images would need tens of gigabytes
-#: for the decoder's messages; beyond this number throughput does not grow.
-_BITS_AT_ONCE = 2**18
 
 
 class DigitalModem:
-    """Bits to unit-power symbols and back at one fixed rate.
+    """Bits through the air.
 
     ::
 
-        bits [B, n] -> equal code blocks -> LDPC -> QAM -> x [B, uses]
-        [B, n] bits <- LDPC decoder <- demapper <- equalised symbols [B, uses]
+        bits ─► plan (MCS, blocks) ─► Coder.modulate ─► air ─► Coder.demodulate ─► CRC ─► bits
+                                          ▲                                      │
+                                          └────── another redundancy version ◄───┘ fails
 
-    Without coding an image is one block of uncoded symbols. Zeros that fill the last block are
-    sent, and count as channel uses.
+    Every image is a payload of its own, with the MCS that its SNR allows. A payload whose CRC fails
+    is sent again, whole, as often as the configuration allows; all that arrived counts.
+
+    With ``fidelity: abstracted`` known symbols take the same channel uses, and blocks fail at
+    random with the probability that their SNRs give (:mod:`semsim.link.bler`); bits of a failed
+    block are flipped as often as they are wrong in one.
 
     Args:
         config: modulation and code.
         device: where to compute.
+        generator: decides which blocks fail under ``fidelity: abstracted``; the default is seeded
+            by chance.
 
     Raises:
         DeviceError: if there is no such device.
     """
 
-    def __init__(self, config: ModemConfig, device: str = "cpu") -> None:
+    def __init__(
+        self, config: ModemConfig, device: str = "cpu", generator: torch.Generator | None = None
+    ) -> None:
         self.config = config
         self.device = check_device(device)
-        self._bits_per_symbol = _BITS_PER_SYMBOL[config.modulation]
-        self._qam = Qam(self._bits_per_symbol, str(self.device))
+        if generator is None:
+            generator = torch.Generator(self.device)
+            generator.seed()
+        self._generator = generator
 
-    def channel_uses(self, bits: int) -> int:
-        """Return the complex symbols that carry ``bits`` bits of one image.
+    def plan(self, bits: int, csi: Csi) -> list[tuple[Plan, Tensor]]:
+        """Return how payloads of ``bits`` bits travel: plans, each with the rows ``[b]`` it is for.
 
         Raises:
             ValueError: if ``bits`` is not positive.
         """
-        segments = self._segment(bits)
-        return segments.blocks * segments.n // self._bits_per_symbol
+        if bits < 1:
+            raise ValueError(f"a payload has at least one bit, got {bits}")
+        config = self.config
+        if config.mcs != "adaptive":
+            return [(self._fixed(bits), torch.arange(len(csi.snr), device=csi.snr.device))]
+        return grouped(
+            csi,
+            lambda snr: fastest_within_target(
+                lambda mcs: plan_payload(bits, mcs),
+                config.mcs_table,
+                config.target_bler,
+                snr,
+                csi,
+            ),
+        )
 
-    def modulate(self, bits: Tensor, csi: Csi) -> Tensor:  # noqa: ARG002 - the rate is fixed
-        """Code and map one payload an image.
+    def _fixed(self, bits: int) -> Plan:
+        config = self.config
+        order = _BITS_PER_SYMBOL[config.modulation]
+        if config.coding == "none":
+            size = -(-bits // order) * order
+            return Plan(Segments(1, size, size), Mcs(-1, order, 1.0), size // order)
+        if isinstance(config.mcs, int):
+            return plan_payload(bits, mcs_table(config.mcs_table)[config.mcs])
+        return plan_payload(bits, Mcs(-1, order, config.code_rate))
 
-        Args:
-            bits: ``[B, n]`` of type ``uint8``, zeros and ones.
-            csi: not used by this modem.
+    def coder(self, plan: Plan) -> Coder:
+        """Return what codes and decodes ``plan``."""
+        return Coder(
+            plan, self.config.iterations, str(self.device), 1 + self.config.retransmissions
+        )
 
-        Returns:
-            ``[B, channel_uses(n)]`` complex64. The constellation has unit mean power; the sample
-            mean of an image deviates from it for 16-QAM and above.
+    def transmit(self, bits: Tensor, csi: Csi, air: Transmitter) -> ReceivedBits:
+        """Send ``bits [B, n]`` (``uint8``) at the MCS that each image's SNR allows.
 
         Raises:
             TypeError: if ``bits`` is not ``uint8``.
             ValueError: if ``bits`` is not ``[B, n]`` or holds anything but 0 and 1.
         """
-        _check_bits(bits)
-        if bool((bits > 1).any()):
-            raise ValueError(f"bits must be 0 or 1, got {int(bits.max())}")
-        segments = self._segment(bits.shape[1])
-        code = self._code(segments)
+        check_bits(bits)
+        parts = [
+            (rows, self.send(bits[rows], plan, AirPart(air, rows)))
+            for plan, rows in self.plan(bits.shape[1], csi)
+        ]
+        return merged(parts, len(bits))
 
-        def send(block: Tensor) -> Tensor:
-            return self._qam.map(block if code is None else code.encode(block))
-
-        return _in_parts(send, segments.k, _cut(bits, segments)).reshape(bits.shape[0], -1)
-
-    def demodulate(self, received: Received, bits: int) -> Tensor:
-        """Demap and decode one payload an image.
-
-        Args:
-            received: equalised symbols ``[B, channel_uses(bits)]`` and their noise variance.
-            bits: payload bits of each image.
+    def send(self, bits: Tensor, plan: Plan, air: Transmitter) -> ReceivedBits:
+        """Send ``bits [B, n]`` by one plan, again where the CRC fails.
 
         Returns:
-            ``[B, bits]`` hard decisions, ``uint8``.
-
-        Raises:
-            ValueError: if the number of symbols is not that of ``bits`` bits.
+            as many bits as were given.
         """
-        segments = self._segment(bits)
-        batch, uses = received.x.shape
-        if uses != self.channel_uses(bits):
-            raise ValueError(
-                f"{bits} bits take {self.channel_uses(bits)} symbols with this modem, got {uses}; "
-                "pass the number of bits given to modulate"
-            )
-        code = self._code(segments)
-
-        def receive(x: Tensor, noise_variance: Tensor) -> Tensor:
-            llr = self._qam.llr(x, noise_variance)
-            return (llr > 0).to(torch.uint8) if code is None else code.decode(llr)
-
-        symbols = segments.n // self._bits_per_symbol
-        with torch.no_grad():
-            blocks = _in_parts(
-                receive,
-                segments.k,
-                received.x.reshape(-1, symbols),
-                received.noise_variance.reshape(-1, symbols),
-            )
-        return blocks.reshape(batch, -1)[:, :bits]
-
-    def block_errors(self, sent: Tensor, decoded: Tensor) -> tuple[Tensor, int]:
-        """Compare the code blocks of what was sent with what was decoded.
-
-        Args:
-            sent: ``[B, n]`` bits.
-            decoded: ``[B, n]`` bits.
-
-        Returns:
-            The number of blocks with any wrong bit ``[B]``, and the blocks per image.
-
-        Raises:
-            ValueError: if the shapes differ or are not ``[B, n]``.
-        """
-        if sent.shape != decoded.shape or sent.dim() != 2:
-            raise ValueError(
-                f"sent and decoded must have one shape [B, n], got {list(sent.shape)} and "
-                f"{list(decoded.shape)}"
-            )
-        segments = self._segment(sent.shape[1])
-        wrong = _cut(sent != decoded, segments).any(dim=1)
-        return wrong.reshape(sent.shape[0], segments.blocks).sum(dim=1), segments.blocks
-
-    def _segment(self, bits: int) -> Segments:
-        if bits < 1:
-            raise ValueError(f"a payload has at least one bit, got {bits}")
-        if self.config.coding == "ldpc":
-            return segment(bits, self.config.code_rate, self._bits_per_symbol)
-        size = math.ceil(bits / self._bits_per_symbol) * self._bits_per_symbol
-        return Segments(blocks=1, k=size, n=size)
-
-    def _code(self, segments: Segments) -> LdpcCode | None:
-        if self.config.coding == "none":
-            return None
-        return ldpc_code(
-            segments.k,
-            segments.n,
-            self._bits_per_symbol,
-            self.config.iterations,
-            str(self.device),
-        )
+        abstracted = self.config.fidelity == "abstracted"
+        attempt = _Drawn(self, bits, plan) if abstracted else _Decoded(self, bits, plan)
+        decoded = torch.zeros_like(bits)
+        failed: Tensor | None = None
+        rows = torch.arange(len(bits), device=bits.device)
+        for _ in range(1 + self.config.retransmissions):
+            some, lost = attempt(air, rows)
+            decoded[rows] = some[:, : bits.shape[1]]
+            if lost is None:
+                break
+            if failed is None:
+                failed = torch.zeros(len(bits), dtype=torch.bool, device=bits.device)
+            failed[rows] = lost
+            rows = rows[lost]
+            if not len(rows):
+                break
+        errors = block_errors(bits, decoded, plan.segments)
+        return ReceivedBits(decoded, errors, plan.segments.blocks, failed)
 
 
-def _check_bits(bits: Tensor) -> None:
-    if bits.dtype != torch.uint8:
-        raise TypeError(
-            f"bits must be torch.uint8, got {bits.dtype}; convert with .to(torch.uint8)"
-        )
-    if bits.dim() != 2 or bits.numel() == 0:
-        raise ValueError(f"bits must be [B, n] with at least one bit, got {list(bits.shape)}")
+class _Decoded:
+    """Attempts that code, send and decode; remembers what arrived for the next one."""
+
+    def __init__(self, modem: DigitalModem, bits: Tensor, plan: Plan) -> None:
+        self._coder = modem.coder(plan)
+        self._bits = bits
+        self._arrived: list[tuple[Tensor, Received]] = []
+
+    def __call__(self, air: Transmitter, rows: Tensor) -> tuple[Tensor, Tensor | None]:
+        x = self._coder.modulate(self._bits[rows], len(self._arrived))
+        self._arrived.append((rows, air.send(x, rows, undo=True)))
+        return self._coder.demodulate(*(_of(rows, *old) for old in self._arrived))
 
 
-def _cut(bits: Tensor, segments: Segments) -> Tensor:
-    """Fill ``bits [B, n]`` up with zeros and cut it into blocks ``[B·blocks, k]``."""
-    filled = pad(bits, (0, segments.blocks * segments.k - bits.shape[1]))
-    return filled.reshape(-1, segments.k)
+class _Drawn:
+    """Attempts that draw block errors by the mutual information collected so far."""
+
+    def __init__(self, modem: DigitalModem, bits: Tensor, plan: Plan) -> None:
+        self._plan = plan
+        self._bits = bits
+        shape = (len(bits), plan.segments.blocks)
+        self._generator, device = modem._generator, bits.device
+        # One draw a block, so that more information never makes a block worse.
+        self._luck = torch.rand(shape, device=device, generator=self._generator)
+        self._collected = torch.zeros(shape, device=device, dtype=torch.float64)
+        self._information = mutual_information(plan.mcs.bits_per_symbol, str(device))
+
+    def __call__(self, air: Transmitter, rows: Tensor) -> tuple[Tensor, Tensor | None]:
+        plan, segments = self._plan, self._plan.segments
+        known = torch.ones(len(rows), plan.uses, dtype=torch.complex64, device=rows.device)
+        variance = air.send(known, rows, undo=True).noise_variance
+        carried = variance[:, : segments.blocks * plan.block_uses]
+        seen = self._information.of(1 / carried).reshape(len(rows), segments.blocks, -1)
+        self._collected[rows] += seen.mean(dim=2)
+        measured = curve(plan.mcs, segments.k)
+        rate = measured.error_rate(self._information.snr(self._collected[rows]))
+        # More than a symbol can carry in one go decodes whatever it is.
+        rate = rate.masked_fill(self._collected[rows] >= plan.mcs.bits_per_symbol, 0.0)
+        lost = self._luck[rows] < rate
+        data = cut(self._bits[rows], segments)
+        flips = torch.rand(data.shape, device=data.device, generator=self._generator)
+        flips = flips < measured.failed_bit_error_rate
+        # At least one wrong bit makes a failed block.
+        flips[:, 0] |= ~flips.any(dim=1)
+        damaged = data ^ (flips & lost.reshape(-1, 1)).to(data.dtype)
+        return damaged.reshape(len(rows), -1), lost.any(dim=1)
 
 
-def _in_parts(function: Callable[..., Tensor], k: int, *blocks: Tensor) -> Tensor:
-    """Apply ``function`` to rows of blocks of ``k`` bits, few enough at a time for the memory."""
-    rows = max(1, _BITS_AT_ONCE // k)
-    parts = [function(*part) for part in zip(*(torch.split(b, rows) for b in blocks), strict=True)]
-    return torch.cat(parts)
+def _of(rows: Tensor, sent: Tensor, received: Received) -> Received:
+    """Return what arrived for ``rows``, a part of those that were ``sent`` (rising)."""
+    place = torch.searchsorted(sent, rows)
+    return Received(
+        received.x[place],
+        received.noise_variance[place],
+        received.gain[place],
+        received.snr_measured[place],
+        received.noise_samples,
+        received.extra_uses,
+    )
+
+
+def grouped(csi: Csi, choose: Callable[[float], Plan]) -> list[tuple[Plan, Tensor]]:
+    """Choose a plan for each SNR; return every plan with the rows ``[b]`` that it is for."""
+    values, inverse = torch.unique(csi.snr, return_inverse=True)
+    plans = [choose(float(value)) for value in values]
+    return [
+        (plan, torch.isin(inverse, inverse.new_tensor(members)).nonzero().flatten())
+        for plan in dict.fromkeys(plans)
+        if (members := [i for i, other in enumerate(plans) if other == plan])
+    ]
+
+
+def merged(parts: list[tuple[Tensor, ReceivedBits]], batch: int) -> ReceivedBits:
+    """Put parts of a batch that were sent by different plans in their places.
+
+    ``block_errors`` becomes a share of ``blocks`` = 1, since the plans may differ in blocks.
+    """
+    if len(parts) == 1:
+        return parts[0][1]
+    first = parts[0][1]
+    bits = first.bits.new_empty(batch, first.bits.shape[1])
+    errors = torch.empty(batch, device=first.bits.device)
+    failed = torch.zeros(batch, dtype=torch.bool, device=first.bits.device)
+    for rows, part in parts:
+        bits[rows] = part.bits
+        errors[rows] = part.block_errors / part.blocks
+        if part.failed is not None:
+            failed[rows] = part.failed
+    return ReceivedBits(bits, errors, 1, failed)

@@ -6,13 +6,15 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from semsim.report.tables import NOT_POWER_CONSTRAINED
+from semsim.report.tables import departures
 from semsim.results import Pictures, Results
 
 #: Most images side by side in one figure.
 MOST_IMAGES = 8
+_DASHES: Any = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2)))
 _STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -32,9 +34,9 @@ def figures(results: Results) -> dict[str, Figure]:
             made |= {"allocation": allocation(results), "utility": utility(results)}
         else:
             made |= {"quality": quality(results)}
-        if not results.summary["power_constrained"]:
+        if caveat := departures(results.summary):
             for figure in made.values():
-                figure.text(0.995, 0.005, NOT_POWER_CONSTRAINED, ha="right", color="crimson")
+                figure.text(0.995, 0.005, caveat, ha="right", color="crimson")
     return made
 
 
@@ -114,21 +116,38 @@ def utility(results: Results) -> Figure:
 
 
 def quality(results: Results) -> Figure:
-    """Draw mean PSNR and block error rate over SNR, one line a rate, with a 95 % interval."""
-    sweep = results.sweep
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for rate, part in sweep.groupby("rate", sort=False):
-        groups = part.groupby("snr_db")
-        mean = groups["psnr_db"].mean()
-        half = 1.96 * groups["psnr_db"].sem().fillna(0.0)
-        cbr = part["cbr"].iloc[0]
-        line = left.plot(mean.index, mean, marker="o", label=f"{rate}, CBR {cbr:.4f}")[0]
-        left.fill_between(mean.index, mean - half, mean + half, alpha=0.15, color=line.get_color())
-        right.plot(
-            mean.index, groups["block_error_rate"].mean(), marker="o", color=line.get_color()
-        )
-    left.set(xlabel="Es/N0 in dB", title="PSNR in dB (mean of the images, 95 % interval)")
-    right.set(xlabel="Es/N0 in dB", title="block error rate", ylim=(-0.02, 1.02))
-    left.legend(frameon=False)
+    """Draw mean PSNR over SNR with 95 % intervals, a panel a channel and rate, and what was lost.
+
+    Full lines were measured; dashed ones are bounds (black) or references (grey).
+    """
+    points = pd.DataFrame(results.summary["points"])
+    groups = list(points.groupby(["channel", "rate"], sort=False))
+    figure = Figure(figsize=(1.5 + 4.4 * len(groups), 5.6), layout="constrained")
+    grid = figure.subplots(
+        2, len(groups), squeeze=False, sharex=True, sharey="row", height_ratios=(3, 1)
+    )
+    systems = list(dict.fromkeys(points.loc[points["kind"] == "measured", "system"]))
+    colours = {name: f"C{i}" for i, name in enumerate(systems)}
+    limits = list(dict.fromkeys(points.loc[points["kind"] != "measured", "system"]))
+    dashes = {name: _DASHES[i % len(_DASHES)] for i, name in enumerate(limits)}
+    for (top, bottom), ((channel, rate), part) in zip(grid.T, groups, strict=True):
+        for name, line in part.groupby("system", sort=False):
+            snr, psnr = line["snr_db"], line["psnr_db"].astype(float)
+            kind = line["kind"].iloc[0]
+            if kind != "measured":
+                colour = "black" if kind == "bound" else "0.5"
+                style = {"color": colour, "linestyle": dashes[name], "linewidth": 1.2}
+                top.plot(snr, psnr, label=f"{name} ({kind})", **style)
+                continue
+            top.plot(snr, psnr, marker="o", markersize=3, color=colours[name], label=name)
+            half = line["interval_db"].astype(float).fillna(0.0)
+            top.fill_between(snr, psnr - half, psnr + half, alpha=0.12, color=colours[name])
+            lost = np.maximum(line["outage"].astype(float), line["block_error_rate"].astype(float))
+            bottom.plot(snr, lost, marker="o", markersize=3, color=colours[name])
+        top.set(title=f"{channel}, {rate}")
+        bottom.set(xlabel="SNR in dB", ylim=(-0.05, 1.05))
+    grid[0, 0].set(ylabel="PSNR in dB")
+    grid[1, 0].set(ylabel="share lost")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, loc="outside right upper", fontsize=8.0)
     return figure

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
+from semsim.report.cells import Table
+from semsim.report.link_tables import link_tables
 from semsim.results import Results
 
 #: Words that every table and figure carries where a paper's power constraint is off.
 NOT_POWER_CONSTRAINED = "not power constrained"
 
 
-@dataclass(frozen=True)
-class Table:
-    """A title, column heads and rows of text."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-
 def tables(results: Results) -> list[Table]:
     """Return the tables to show for a run, the most important first."""
-    made = _downlink(results) if results.task == "downlink" else [_link(results)]
-    if not results.summary["power_constrained"]:
-        made = [
-            Table(f"{t.title} ({NOT_POWER_CONSTRAINED})", t.columns, t.rows, t.note) for t in made
-        ]
+    made = _downlink(results) if results.task == "downlink" else link_tables(results)
+    if caveat := departures(results.summary):
+        made = [Table(f"{t.title} ({caveat})", t.columns, t.rows, t.note) for t in made]
     return made
+
+
+def departures(summary: dict[str, Any]) -> str:
+    """Return how a run departs from the physical contract, for every table and figure; or nothing.
+
+    >>> departures({"power_constrained": False, "snr_convention": "half_noise_power"})
+    'not power constrained; SNR is not Es/N0 but half_noise_power'
+    """
+    said = [] if summary["power_constrained"] else [NOT_POWER_CONSTRAINED]
+    if summary["snr_convention"] != "es_n0":
+        said.append(f"SNR is not Es/N0 but {summary['snr_convention']}")
+    return "; ".join(said)
 
 
 def _downlink(results: Results) -> list[Table]:
@@ -124,26 +126,3 @@ def _allocators(results: Results) -> Table:
     )
     slots = results.summary["slots"]
     return Table(f"Allocators on the same {slots} slot{'s' * (slots > 1)}", heads, rows, note)
-
-
-def _link(results: Results) -> Table:
-    window = results.summary["ms_ssim_window"]
-    rows = tuple(
-        (
-            point["rate"],
-            f"{point['snr_db']:g}",
-            f"{point['cbr']:.4f}",
-            f"{point['psnr_db']:.2f}",
-            f"{point['ssim']:.3f}",
-            f"{point['ms_ssim']:.3f}" if window else "–",
-            f"{point['block_error_rate']:.3f}",
-        )
-        for point in results.summary["points"]
-    )
-    heads = ("rate", "SNR dB", "CBR", "PSNR dB", "SSIM", "MS-SSIM", "block error rate")
-    note = "PSNR is the mean of the images' PSNR in dB."
-    if window is None:
-        note += " The images are too small for the five scales of MS-SSIM."
-    elif window < 11:
-        note += f" MS-SSIM uses a window of {window}×{window}: the images are small."
-    return Table(f"{results.summary['images']} images at each SNR", heads, rows, note)

@@ -31,8 +31,8 @@ task: link
 name: sweep
 source: {kind: photos, size: 64}
 images: 3
-codec: {kind: classical, rhos: [0.1171875]}
-channel: {kind: awgn}
+systems: [{codec: {kind: classical, rhos: [0.1171875]}}]
+channels: [awgn]
 snr_db: {start: -2, stop: 4, step: 6}
 """
 
@@ -159,7 +159,8 @@ def test_images_that_the_codec_cannot_take(downlink: Path) -> None:
 
 def test_a_rate_that_the_codec_does_not_offer(tmp_path: Path) -> None:
     path = tmp_path / "sweep.yaml"
-    path.write_text(LINK + "rates: [jpg 0.1171875]\n", encoding="utf-8")
+    named = LINK.replace("[0.1171875]}}]", "[0.1171875]}, rates: [jpg 0.1171875]}]")
+    path.write_text(named, encoding="utf-8")
     with pytest.raises(ScenarioError, match=r"no rate 'jpg .*; did you mean 'jpeg 0.1171875'"):
         simulate(path)
 

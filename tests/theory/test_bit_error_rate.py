@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from semsim.channels.config import AwgnConfig, RayleighConfig
+from semsim.link.air import Air, PowerRule
 from semsim.link.config import ModemConfig
 from semsim.link.modem import DigitalModem
 from semsim.rng import Streams
@@ -42,8 +43,8 @@ def measured_ber(modulation: str, channel_config, snr: float, name: str) -> floa
     bits = torch.randint(0, 2, (ROWS, BITS), dtype=torch.uint8, generator=streams.torch("payload"))
     csi = Csi(torch.full((ROWS,), snr))
     channel = channel_config.build(generator=streams.torch("channel"))
-    decoded = modem.demodulate(channel.apply(modem.modulate(bits, csi), csi.snr), BITS)
-    return (decoded != bits).float().mean().item()
+    received = modem.transmit(bits, csi, Air(channel, csi.snr, PowerRule()))
+    return (received.bits != bits).float().mean().item()
 
 
 def sampling_error(modulation: str, rate: float) -> float:

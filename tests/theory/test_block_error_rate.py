@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from semsim.channels.config import AwgnConfig
+from semsim.link.air import Air, PowerRule
 from semsim.link.config import ModemConfig
 from semsim.link.modem import DigitalModem
 from semsim.rng import Streams
 from semsim.types import Csi
 from semsim.units import db_to_linear
 
-K = 64
+# 48 bits and a CRC of 16 make a block of 64.
+PAYLOAD, K = 48, 64
 
 
 @pytest.mark.parametrize(
@@ -25,15 +27,17 @@ def test_block_error_rate_of_the_short_code(ebn0_db: float, published: float, bl
     """k = 64, n = 128, QPSK, 20 iterations."""
     modem = DigitalModem(ModemConfig(code_rate=0.5))
     streams = Streams(2).child("bler", int(ebn0_db))
-    bits = torch.randint(0, 2, (blocks, K), dtype=torch.uint8, generator=streams.torch("payload"))
-    assert modem.channel_uses(K) == 64
-    # Rate 1/2 on two bits a symbol: one payload bit a channel use, so that Es/N0 is Eb/N0.
+    bits = torch.randint(
+        0, 2, (blocks, PAYLOAD), dtype=torch.uint8, generator=streams.torch("payload")
+    )
+    # Rate 1/2 on two bits a symbol: one bit of the block a channel use, so that Es/N0 is Eb/N0.
     csi = Csi(torch.full((blocks,), db_to_linear(ebn0_db)))
+    ((plan, _),) = modem.plan(PAYLOAD, csi)
+    assert (plan.segments.k, plan.uses) == (K, 64)
     channel = AwgnConfig().build(generator=streams.torch("noise"))
-    decoded = modem.demodulate(channel.apply(modem.modulate(bits, csi), csi.snr), K)
-    errors, per_image = modem.block_errors(bits, decoded)
-    assert per_image == 1
-    measured = errors.float().mean().item()
+    received = modem.transmit(bits, csi, Air(channel, csi.snr, PowerRule()))
+    assert received.blocks == 1
+    measured = received.block_errors.float().mean().item()
     # Three standard deviations of the binomial count, and a twentieth of the published value,
     # which is itself an estimate from a limited number of blocks.
     spread = math.sqrt(published * (1 - published) / blocks)

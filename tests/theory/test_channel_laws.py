@@ -11,6 +11,8 @@ from torch import Tensor
 from semsim.channels.config import (
     AwgnConfig,
     ChannelConfig,
+    OfdmCdlConfig,
+    OfdmConfig,
     OfdmTdlConfig,
     RayleighConfig,
     RicianConfig,
@@ -20,19 +22,38 @@ from semsim.types import Channel, Received
 from semsim.units import db_to_linear
 
 # A narrow grid keeps the number of resource elements, and so the time, small.
-TDL = [
-    OfdmTdlConfig(model=model, subcarriers=12, symbols_per_slot=2, speed_m_per_s=30.0)
-    for model in "ABCDE"
+GRID = {"subcarriers": 12, "symbols_per_slot": 2, "speed_m_per_s": 30.0}
+OFDM: list[OfdmConfig] = [
+    *(OfdmTdlConfig(model=model, **GRID) for model in "ABCDE"),
+    *(OfdmCdlConfig(model=model, **GRID) for model in "CD"),
+    OfdmTdlConfig(antennas=4, **GRID),
+    OfdmTdlConfig(model="D", antennas=4, **GRID),
+    OfdmCdlConfig(antennas=4, **GRID),
 ]
-FADING = [RayleighConfig(), RayleighConfig(block=3), RicianConfig(), RicianConfig(k=0.5), *TDL]
+FADING = [
+    RayleighConfig(),
+    RayleighConfig(block=3),
+    RayleighConfig(antennas=4),
+    RayleighConfig(block=3, fading="jakes", doppler_per_block=0.05),
+    RayleighConfig(block=3, fading="gauss_markov", doppler_per_block=0.05, antennas=2),
+    RicianConfig(),
+    RicianConfig(k=0.5),
+    RicianConfig(antennas=3),
+    RicianConfig(block=2, fading="jakes", doppler_per_block=0.2),
+    *OFDM,
+]
 EVERY = [AwgnConfig(), *FADING]
+ESTIMATED = [
+    kind(csi=csi, pilot_symbols=(0,), **GRID)
+    for kind in (OfdmTdlConfig, OfdmCdlConfig)
+    for csi in ("ls", "lmmse")
+]
+SHOWN = ("model", "k", "block", "fading", "antennas", "csi")
 
 
 def name(config: ChannelConfig) -> str:
     changed = config.model_dump(exclude_defaults=True)
-    return "-".join(
-        [config.kind, *(str(changed[key]) for key in ("model", "k", "block") if key in changed)]
-    )
+    return "-".join([config.kind, *(str(changed[key]) for key in SHOWN if key in changed)])
 
 
 def unit_power(batch: int, symbols: int, generator: torch.Generator) -> Tensor:
@@ -48,13 +69,17 @@ def transmit(
     return x, config.build(generator=streams.torch("channel")).apply(x, snr)
 
 
-@pytest.mark.parametrize("config", FADING, ids=name)
-def test_fading_has_unit_mean_power(config: ChannelConfig) -> None:
-    images = 4000
+@pytest.mark.parametrize(
+    "config", [*FADING, *(OfdmCdlConfig(model=model, **GRID) for model in "ABE")], ids=name
+)
+def test_fading_has_unit_mean_power_an_antenna(config: ChannelConfig) -> None:
+    images = 1000 if isinstance(config, OfdmCdlConfig) else 4000  # rays take long to draw
     _, received = transmit(config, images, 6, torch.ones(images))
     gain = received.gain.mean(dim=1)
+    antennas = getattr(config, "antennas", 1)
     # Images fade independently: five standard errors of the mean over images.
-    assert gain.mean().item() == pytest.approx(1, abs=5 * gain.std().item() / math.sqrt(images))
+    tolerance = 5 * gain.std().item() / math.sqrt(images)
+    assert gain.mean().item() == pytest.approx(antennas, abs=tolerance)
     assert gain.std() > 0.05
 
 
@@ -85,7 +110,7 @@ def test_rician_line_of_sight_turns_uniformly() -> None:
     assert phasor.square().mean().abs() < 4 / math.sqrt(images)
 
 
-@pytest.mark.parametrize("config", EVERY, ids=name)
+@pytest.mark.parametrize("config", [*EVERY, *ESTIMATED], ids=name)
 def test_measured_snr_is_the_asked_one_image_by_image(config: ChannelConfig) -> None:
     symbols = 2000
     asked = db_to_linear(torch.tensor([-10.0, 0.0, 7.0, 20.0, 35.0]))

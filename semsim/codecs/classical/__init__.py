@@ -1,1 +1,1 @@
-"""JPEG and WebP at a fixed budget of bits: the rivals that every learned codec must face."""
+"""JPEG, WebP, AVIF and HEVC at a fixed budget of bits: the rivals every learned codec must face."""

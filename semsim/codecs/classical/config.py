@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, field_validator
 
 from semsim.config import PluginConfig
 
+#: ``avif`` is AV1 intra; ``hevc`` is HEVC intra, in the role of BPG, and needs the extra ``hevc``.
+ClassicalFormat: TypeAlias = Literal["jpeg", "webp", "avif", "hevc"]
+
 
 class ClassicalConfig(PluginConfig):
-    """JPEG or WebP, each image compressed to fit its bit budget."""
+    """JPEG, WebP, AVIF or HEVC, each image compressed to fit its bit budget."""
 
     room: ClassVar[str] = "codecs"
     kind: Literal["classical"] = "classical"
-    format: Literal["jpeg", "webp"] = "jpeg"
+    format: ClassicalFormat = "jpeg"
+    """The strongest is ``avif`` or ``hevc`` (the codec of BPG; it needs the extra ``hevc``)."""
     headers: Literal["sent", "agreed"] = "sent"
     """``sent``: the whole file travels; ``agreed``: without what both ends know beforehand."""
     rhos: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(

@@ -7,10 +7,12 @@ from io import BytesIO
 
 from PIL import Image
 
+from semsim.codecs.classical.pillow import PillowReader
+
 _DHT, _SOS, _EOI = b"\xff\xc4", b"\xff\xda", b"\xff\xd9"
 
 
-class Jpeg:
+class Jpeg(PillowReader):
     """Streams of one image by quality (1..100) and chroma subsampling (4:4:4 or 4:2:0).
 
     With agreed headers a stream is one byte (seven bits of quality, one of subsampling) and the

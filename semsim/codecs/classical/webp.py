@@ -6,10 +6,12 @@ from io import BytesIO
 
 from PIL import Image
 
+from semsim.codecs.classical.pillow import PillowReader
+
 _START_CODE = b"\x9d\x01\x2a"
 
 
-class WebP:
+class WebP(PillowReader):
     """Streams of one image by quality (0..100), at the encoder's most thorough setting.
 
     With agreed headers the RIFF container, the chunk header and, in the VP8 frame header, the start

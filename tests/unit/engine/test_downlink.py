@@ -1,28 +1,38 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from semsim import load_channel, load_codec, load_source
 from semsim.engine.budget import Budget
-from semsim.engine.config import CellConfig, ComputeConfig
-from semsim.engine.downlink import Downlink, nearest_rate
+from semsim.engine.config import CellConfig, ComputeConfig, FeedbackConfig
+from semsim.engine.downlink import Downlink, SlotRecord, nearest_rate
+from semsim.engine.fading import rician_gain
+from semsim.engine.topology import draw_places
 from semsim.errors import AllocationError
 from semsim.link.link import Link
+from semsim.rng import Streams
 from semsim.types import Allocation, Rate
 
 USERS = 3
 
 
-@pytest.fixture(scope="module")
-def engine() -> Downlink:
-    cell = CellConfig(bandwidth_hz=5000, power_w=1)
+def make(feedback: FeedbackConfig | None = None, **cell: Any) -> Downlink:
+    config = CellConfig.model_validate({"bandwidth_hz": 5000, "power_w": 1} | cell)
     codec = load_codec({"kind": "classical", "rhos": [0.03, 0.1171875]})
     return Downlink(
-        users_distance_m=lambda rng: rng.uniform(10, 100, USERS),
+        users=lambda rng: draw_places(USERS, 10, 100, rng),
         links=lambda generator: [Link(codec, load_channel("awgn"))] * USERS,
         source=load_source({"kind": "photos", "size": 64}),
-        budget=Budget(cell, ComputeConfig(), (3, 64, 64)),
+        budget=Budget(config, ComputeConfig(efficiency=1e-28), (3, 64, 64)),
+        feedback=feedback,
     )
+
+
+@pytest.fixture(scope="module")
+def engine() -> Downlink:
+    return make()
 
 
 def equal(rho: float) -> Allocation:
@@ -80,6 +90,115 @@ def test_images_arrive_in_the_users_order(engine: Downlink) -> None:
     assert record.columns["psnr_db"][1] < record.columns["psnr_db"][0] + 20
     by_hand = -10 * torch.log10(error)
     assert record.columns["psnr_db"] == pytest.approx(by_hand.tolist(), abs=0.1)
+
+
+def test_a_perfect_report_is_the_gain_itself(engine: Downlink) -> None:
+    observed = engine.reset(3).gain
+    columns = engine.step(equal(0.03)).columns
+    assert columns["gain_db"] == (10 * np.log10(observed)).tolist()
+    assert columns["snr_reported_db"] == columns["snr_db"]
+
+
+def test_a_late_report_is_the_gain_of_an_earlier_slot() -> None:
+    late, prompt = make(FeedbackConfig(delay_slots=2)), make()
+    observed, true, columns = [], [], []
+    for _ in range(5):
+        observed.append(late.observe().gain)
+        true.append(prompt.observe().gain)
+        columns.append(late.step(equal(0.03)).columns)
+        prompt.step(equal(0.03))
+    for slot, source in enumerate((0, 0, 0, 1, 2)):
+        assert np.array_equal(observed[slot], true[source])
+        assert columns[slot]["gain_db"] == (10 * np.log10(true[slot])).tolist()
+        believed = np.array(columns[slot]["snr_db"]) + 10 * np.log10(true[source] / true[slot])
+        assert columns[slot]["snr_reported_db"] == pytest.approx(believed)
+    assert not np.array_equal(true[2], true[0])
+
+
+def test_a_wrong_report_misleads_allocator_and_link_alike() -> None:
+    engine = make(FeedbackConfig(error_db=3))
+    observed = engine.observe().gain
+    columns = engine.step(equal(0.03)).columns
+    error_db = 10 * np.log10(observed) - np.array(columns["gain_db"])
+    assert (np.abs(error_db) > 1e-3).all()
+    assert columns["snr_reported_db"] == pytest.approx(np.array(columns["snr_db"]) + error_db)
+    measured = np.array(columns["snr_measured_db"])
+    assert measured == pytest.approx(columns["snr_db"], abs=0.5), "the air is not misled"
+
+
+def test_the_link_is_told_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = make(FeedbackConfig(error_db=3))
+    told = []
+    transmit = Link.transmit
+
+    def listen(self: Link, *args: Any, reported_db: torch.Tensor, **kwargs: Any) -> Any:
+        told.extend(reported_db.tolist())
+        return transmit(self, *args, reported_db=reported_db, **kwargs)
+
+    monkeypatch.setattr(Link, "transmit", listen)
+    assert engine.step(equal(0.03)).columns["snr_reported_db"] == told
+
+
+def starved() -> tuple[SlotRecord, SlotRecord, Allocation]:
+    """One slot charged at Shannon's rate and at the modem's; user 1 has too little power."""
+    allocation = equal(0.1171875)
+    allocation.p_w[1] = 1e-12
+    shannon, mcs = make(), make(rate="mcs")
+    return shannon.step(allocation), mcs.step(allocation), allocation
+
+
+def test_the_modem_s_rate_is_charged_where_asked_for() -> None:
+    shannon, mcs, allocation = starved()
+    air_s = np.array(mcs.columns["channel_uses"]) / allocation.b_hz
+    compute_s = np.array(mcs.columns["compute_s"])
+    compute_j = 1e-28 * 1.35e9**3 * compute_s
+    assert mcs.columns["transmit_s"] == mcs.columns["modem_air_s"] == pytest.approx(air_s)
+    assert mcs.columns["delay_s"] == pytest.approx(air_s + compute_s)
+    assert mcs.columns["energy_j"] == pytest.approx(allocation.p_w * air_s + compute_j)
+    charged = {"transmit_s", "delay_s", "energy_j"}
+    for name, column in shannon.columns.items():
+        assert (column != mcs.columns[name]) == (name in charged), name
+
+
+def test_rates_are_those_of_the_air() -> None:
+    record, _, allocation = starved()
+    columns = record.columns
+    snr = 10 ** (np.array(columns["snr_db"]) / 10)
+    shannon_bps = allocation.b_hz * np.log2(1 + snr)
+    assert columns["rate_shannon_bps"] == pytest.approx(shannon_bps)
+    payload = columns["rho_sent"][0] * 3 * 64 * 64 * 8
+    arrived = np.where(columns["outage"], 0, payload)
+    assert columns["outage"] == [False, True, False]
+    achieved_bps = arrived / np.array(columns["modem_air_s"])
+    assert columns["rate_achieved_bps"] == pytest.approx(achieved_bps)
+    assert (np.array(columns["rate_achieved_bps"]) < shannon_bps).all()
+
+
+def test_street_canyons_show_in_the_table() -> None:
+    engine = make(propagation={"model": "umi"}, fading={"model": "jakes", "slot_s": 1e-3})
+    first, second = engine.step(equal(0.03)).columns, engine.step(equal(0.03)).columns
+    for name in ("path_loss_db", "shadowing_db", "line_of_sight", "indoor"):
+        assert first[name] == second[name], "drawn once a drop"
+    fading_db = np.array(first["gain_db"]) + first["path_loss_db"] - first["shadowing_db"]
+    assert (np.abs(fading_db) < 30).all()
+    assert first["gain_db"] != second["gain_db"]
+    # A millisecond at 1.5 m/s: the gain has hardly moved.
+    assert first["gain_db"] == pytest.approx(second["gain_db"], abs=1.5)
+
+
+def test_only_users_in_line_of_sight_are_rician() -> None:
+    engine = make(propagation={"model": "umi"}, fading={"model": "independent", "rician_k": 10})
+    seen = set()
+    for seed in (0, 1, 2):
+        engine.reset(seed)
+        columns = engine.step(equal(0.03)).columns
+        large_scale_db = np.array(columns["shadowing_db"]) - columns["path_loss_db"]
+        k = np.where(columns["line_of_sight"], 10.0, 0.0)
+        draws = Streams(seed).child("slot", 0).numpy("fading").standard_normal((2, USERS))
+        expected_db = large_scale_db + 10 * np.log10(rician_gain(draws, k))
+        assert columns["gain_db"] == pytest.approx(expected_db)
+        seen |= set(columns["line_of_sight"])
+    assert seen == {True, False}
 
 
 def test_an_allocation_for_other_users_is_refused(engine: Downlink) -> None:

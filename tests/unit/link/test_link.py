@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from semsim import Link, load_channel, load_codec
+from semsim.link.air import PowerRule
 from semsim.link.config import ModemConfig
 from semsim.link.modem import DigitalModem
 from semsim.types import Csi, Output, Rate, Received, Source, SymbolPayload
+from semsim.units import linear_to_db
 
 
 class Loud:
@@ -43,7 +45,7 @@ def test_the_measured_snr_is_the_asked_one_per_image(channel: str, images: torch
     audit = link.transmit(images, snr_db).audit
     ratio = audit.snr_measured / 10 ** (snr_db / 10)
     # The mean of m noise powers (exponential, mean 1) has standard deviation 1/√m.
-    assert (ratio - 1).abs().max() < 5 / math.sqrt(audit.noise_samples)
+    assert ((ratio - 1).abs() < 5 / audit.noise_samples.sqrt()).all()
 
 
 def test_every_image_is_sent_at_unit_power(images: torch.Tensor) -> None:
@@ -53,7 +55,7 @@ def test_every_image_is_sent_at_unit_power(images: torch.Tensor) -> None:
 
 
 def test_without_the_constraint_the_true_power_is_reported(images: torch.Tensor) -> None:
-    link = Link(Loud(), load_channel("awgn"), power_constraint="none")
+    link = Link(Loud(), load_channel("awgn"), power=PowerRule("none"))
     audit = link.transmit(images, 10.0).audit
     by_hand = [
         (2 * (image * 7.0 * (i + 1)).square().mean()).item() for i, image in enumerate(images)
@@ -73,7 +75,7 @@ def test_cbr_of_bits_counts_every_symbol_of_the_modem(images: torch.Tensor) -> N
     codec = load_codec({"kind": "classical", "rhos": [0.1171875]})
     modem = DigitalModem(ModemConfig(modulation="16qam", code_rate=0.5))
     delivery = Link(codec, load_channel("awgn"), modem).transmit(images, 20.0)
-    uses = modem.channel_uses(delivery.rate.payload)
+    uses = Link(codec, load_channel("awgn"), modem).channel_uses(delivery.rate, 20.0)
     assert uses >= delivery.rate.payload / 2  # 4 bits a symbol at rate 1/2
     assert delivery.audit.channel_uses.tolist() == [uses] * 4
     assert delivery.audit.block_error_rate.tolist() == [0.0] * 4
@@ -105,6 +107,59 @@ def test_bad_input(image: torch.Tensor, snr_db: float, rate: str | None, message
         Link(Loud(), load_channel("awgn")).transmit(Source(image), snr_db, rate)
 
 
-def test_an_unknown_constraint_is_refused() -> None:
-    with pytest.raises(ValueError, match="'unit' or 'none'"):
-        Link(Loud(), load_channel("awgn"), power_constraint="batch")
+@pytest.mark.parametrize(
+    ("convention", "gain_db"), [("half_noise_power", 3.01), ("variance_as_std", 10.0)]
+)
+def test_other_snr_conventions_are_what_public_codes_do_and_say_so(
+    convention: str, gain_db: float, images: torch.Tensor
+) -> None:
+    link = Link(Loud(), load_channel("awgn", seed=5), power=PowerRule(convention=convention))
+    audit = link.transmit(images, 10.0).audit
+    measured_db = linear_to_db(audit.snr_measured)
+    # The mean of m noise powers (exponential, mean 1) has standard deviation 1/√m.
+    spread_db = 5 * 4.35 / audit.noise_samples.sqrt()
+    assert ((measured_db - 10.0 - gain_db).abs() < spread_db).all()
+    assert audit.snr_convention == convention
+    assert audit.power_constrained
+
+
+def test_batch_power_leaves_the_images_unequal(images: torch.Tensor) -> None:
+    link = Link(Loud(), load_channel("awgn"), power=PowerRule(convention="batch_power"))
+    audit = link.transmit(images, 10.0).audit
+    assert audit.power.mean().item() == pytest.approx(1, abs=1e-5)
+    assert audit.power[3] > 2 * audit.power[0]
+    assert not audit.power_constrained
+
+
+def test_unnormalised_power_is_sent_as_it_is(images: torch.Tensor) -> None:
+    rule = PowerRule(convention="unnormalised_power")
+    audit = Link(Loud(), load_channel("awgn"), power=rule).transmit(images, 10.0).audit
+    assert audit.power[0] > 10
+    assert not audit.power_constrained
+
+
+def test_codec_and_modem_know_what_was_reported_and_the_channel_is_what_it_is() -> None:
+    codec = load_codec({"kind": "classical", "rhos": [0.1171875]})
+    modem = DigitalModem(ModemConfig(mcs="adaptive"))
+    link = Link(codec, load_channel("awgn", seed=6), modem)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    honest = link.transmit(images, 12.0).audit
+    boasted = link.transmit(images, 12.0, reported_db=torch.tensor([12.0, 25.0])).audit
+    assert boasted.channel_uses[0] == honest.channel_uses[0]
+    assert boasted.channel_uses[1] < honest.channel_uses[1]
+    assert boasted.block_error_rate.tolist() == [0.0, 1.0]
+    assert linear_to_db(boasted.snr_measured).tolist() == pytest.approx([12.0, 12.0], abs=0.3)
+
+
+def test_quality_is_judged_against_what_the_sender_should_have_seen() -> None:
+    seen = []
+
+    def spoil(source: Source) -> Source:
+        seen.append(source)
+        return Source(torch.zeros_like(source.image))
+
+    link = Link(Loud(), load_channel("awgn"), semantic_noise=spoil)
+    images = torch.rand(2, 3, 64, 64)
+    delivery = link.transmit(images, 50.0)
+    assert torch.equal(seen[0].image, images)
+    assert delivery.output.image.max() <= 1

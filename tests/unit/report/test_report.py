@@ -8,7 +8,7 @@ from semsim.report.figures import figures
 from semsim.report.tables import tables
 from semsim.scenario import DownlinkScenario, LinkScenario
 
-COMMON = {"source": {"kind": "photos", "size": 32}, "channel": "awgn", "name": "x"}
+COMMON = {"source": {"kind": "photos", "size": 32}, "name": "x"}
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +18,7 @@ def downlink():
             COMMON
             | {
                 "task": "downlink",
+                "channel": "awgn",
                 "codec": {"kind": "classical", "format": "webp", "headers": "agreed"},
                 "cell": {"bandwidth_hz": 5000, "power_w": 1},
                 "users": {"count": 2},
@@ -33,7 +34,14 @@ def link():
     codec = {"kind": "classical", "format": "webp", "headers": "agreed", "rhos": [0.1, 0.2]}
     return simulate(
         LinkScenario.model_validate(
-            COMMON | {"task": "link", "codec": codec, "images": 2, "snr_db": [5, 8]}
+            COMMON
+            | {
+                "task": "link",
+                "systems": [{"codec": codec}],
+                "channels": ["awgn"],
+                "images": 2,
+                "snr_db": [5, 8],
+            }
         )
     )
 
@@ -49,10 +57,18 @@ def test_the_users_table_has_a_row_a_user_of_the_first_allocator(downlink) -> No
     )
 
 
-def test_the_link_table_has_a_row_a_rate_and_snr(link) -> None:
-    (table,) = tables(link)
-    assert len(table.rows) == 2 * 2
-    assert "too small for the five scales" in table.note
+def test_the_link_tables_have_a_row_a_system_and_a_column_an_snr(link) -> None:
+    made = tables(link)
+    assert len(made) == 2 * 2  # two rates, each with quality and losses
+    means = link.sweep.groupby(["rate", "snr_db"], sort=False)["psnr_db"].mean()
+    for table, rate in zip(made[::2], link.sweep["rate"].unique(), strict=True):
+        assert table.columns == ("system", "5", "8")
+        (row,) = table.rows
+        assert row[0] == "classical"
+        shown = [float(cell.split("±")[0]) for cell in row[1:]]
+        assert shown == pytest.approx(means[rate].tolist(), abs=0.051)
+    assert "too small for the five scales" in made[0].note
+    assert all(row[1:] == ("0 / 0", "0 / 0") for table in made[1::2] for row in table.rows)
 
 
 def test_the_bars_are_the_allocation(downlink) -> None:
@@ -69,10 +85,10 @@ def test_the_utility_bars_are_the_summary(downlink) -> None:
 
 
 def test_the_lines_are_the_mean_psnr(link) -> None:
-    panel = figures(link)["quality"].axes[0]
-    for line, (_, part) in zip(panel.lines, link.sweep.groupby("rate", sort=False), strict=True):
+    panels = figures(link)["quality"].axes[:2]
+    for panel, (_, part) in zip(panels, link.sweep.groupby("rate", sort=False), strict=True):
         means = part.groupby("snr_db")["psnr_db"].mean().to_numpy()
-        assert np.allclose(line.get_ydata(), means)
+        assert np.allclose(panel.lines[0].get_ydata(), means)
 
 
 def test_the_pictures_are_those_sent_and_received(downlink) -> None:

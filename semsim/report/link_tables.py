@@ -1,0 +1,101 @@
+"""Tables of a link scenario: one a channel and rate, systems down and SNRs across."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from semsim.report.cells import Table
+from semsim.results import Results
+
+#: Most SNRs side by side.
+_MOST_COLUMNS = 13
+
+
+def link_tables(results: Results) -> list[Table]:
+    """Return PSNR by channel and rate, and below it what was lost."""
+    points = results.summary["points"]
+    groups = dict.fromkeys((point["channel"], point["rate"]) for point in points)
+    made = []
+    for channel, rate in groups:
+        rows = [p for p in points if (p["channel"], p["rate"]) == (channel, rate)]
+        made += [_quality(rows, channel, rate, results.summary), _lost(rows, channel, rate)]
+    if results.summary["notes"]:
+        made.append(_limits(points, results.summary["notes"]))
+    return made
+
+
+def _quality(
+    points: list[dict[str, Any]], channel: str, rate: str, summary: dict[str, Any]
+) -> Table:
+    def cell(point: dict[str, Any]) -> str:
+        if point["psnr_db"] is None:
+            return "–"
+        return f"{point['psnr_db']:.1f}"
+
+    title = f"PSNR in dB by SNR in dB: {channel}, channel uses of {rate}"
+    return Table(title, *_cells(points, cell), _note(points, summary))
+
+
+def _note(points: list[dict[str, Any]], summary: dict[str, Any]) -> str:
+    images, draws, wish_db = (summary[name] for name in ("images", "draws", "precision_db"))
+    note = f"Mean of the PSNR of {images} image{'s' * (images > 1)}"
+    if draws > 1:
+        note += f", each sent {draws} times"
+    halves = [p["interval_db"] for p in points if p["interval_db"] is not None]
+    if images == 1:
+        note += "; one image gives no interval."
+    elif halves and max(halves) > wish_db:
+        needed = max(p["images_needed"] for p in points if p.get("images_needed"))
+        note += (
+            f". Its 95 % interval over images is ±{min(halves):.1f} to ±{max(halves):.1f} dB; "
+            f"±{wish_db:g} dB everywhere would take about {needed} images. Systems compare better "
+            "than that: they send the same images over the same fading."
+        )
+    else:
+        note += f". Its 95 % interval over images is within ±{wish_db:g} dB."
+    window = summary["ms_ssim_window"]
+    if window is None:
+        return (
+            note
+            + " SSIM is in sweep.parquet; the images are too small for the five scales of MS-SSIM."
+        )
+    return note + f" SSIM and MS-SSIM (window of {window}×{window}) are in sweep.parquet."
+
+
+def _lost(points: list[dict[str, Any]], channel: str, rate: str) -> Table:
+    def cell(point: dict[str, Any]) -> str:
+        # 0 is worth telling from a share that rounds to it.
+        shares = (point["outage"], point["block_error_rate"])
+        return " / ".join("0" if not share else f"{100 * share:.0f}" for share in shares)
+
+    measured = [point for point in points if point["kind"] == "measured"]
+    uses = sorted({int(point["channel_uses"]) for point in measured})
+    span = f"{uses[0]}" if len(uses) == 1 else f"{uses[0]} to {uses[-1]}"
+    cbr = max(point["cbr"] for point in measured)
+    note = f"Channel uses an image: {span} (CBR at most {cbr:.4f}), pilots and retransmissions in."
+    title = f"Images in outage / code blocks lost in %: {channel}, {rate}"
+    return Table(title, *_cells(measured, cell), note)
+
+
+def _limits(points: list[dict[str, Any]], notes: dict[str, str]) -> Table:
+    kinds = {point["system"]: point["kind"] for point in points}
+    rows = tuple((name, kinds[name], text) for name, text in notes.items())
+    note = (
+        "A bound cannot be passed, a reference can. Both get the channel uses of the system that "
+        "they are matched to, and know the gain of every transmission."
+    )
+    return Table("What the limits are", ("line", "kind", "what it assumes"), rows, note)
+
+
+def _cells(
+    points: list[dict[str, Any]], cell: Any
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    snrs = sorted({point["snr_db"] for point in points})
+    step = -(-len(snrs) // _MOST_COLUMNS)
+    shown = snrs[::step]
+    by_system: dict[str, dict[float, str]] = {}
+    for point in points:
+        kind = "" if point["kind"] == "measured" else f" ({point['kind']})"
+        by_system.setdefault(point["system"] + kind, {})[point["snr_db"]] = cell(point)
+    rows = tuple((name, *(row.get(s, "") for s in shown)) for name, row in by_system.items())
+    return ("system", *(f"{snr:g}" for snr in shown)), rows

@@ -1,0 +1,1 @@
+"""Link scenarios: systems × channels × rates × SNRs, beside what theory allows."""

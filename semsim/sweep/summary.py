@@ -1,0 +1,67 @@
+"""The figures of a sweep to read first: means with their 95 % intervals."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from semsim.link.metrics import ms_ssim_window
+from semsim.scenario import LinkScenario
+from semsim.types import ImageShape
+
+_KEYS = ["channel", "rate", "system", "kind", "snr_db"]
+_MEANS = ["psnr_db", "mse", "ssim", "ms_ssim", "channel_uses", "cbr", "block_error_rate", "outage"]
+
+
+def summarise(table: pd.DataFrame, scenario: LinkScenario, shape: ImageShape) -> dict[str, Any]:
+    """Return one entry a system, channel, rate and SNR, and what they all have in common."""
+    points = []
+    for key, rows in table.groupby(_KEYS, sort=False, dropna=False):
+        point = dict(zip(_KEYS, key, strict=True))
+        point |= {name: _mean(rows[name]) for name in _MEANS if name in rows}
+        half_db = interval_db(rows) if point["kind"] == "measured" else None
+        point["interval_db"] = half_db
+        if half_db is not None and half_db > 0:
+            images = rows["image"].nunique()
+            wanted = images * (half_db / scenario.precision_db) ** 2
+            point["images_needed"] = max(images, math.ceil(wanted))
+        points.append(point)
+    notes = table.drop_duplicates("system") if "note" in table else table.iloc[:0]
+    return {
+        "name": scenario.name,
+        "images": scenario.images,
+        "draws": scenario.draws,
+        "precision_db": scenario.precision_db,
+        "ms_ssim_window": ms_ssim_window(min(shape[1:])),
+        "power_constrained": scenario.power_constraint == "unit"
+        and scenario.snr_convention not in ("unnormalised_power", "batch_power"),
+        "snr_convention": scenario.snr_convention,
+        "notes": {
+            str(row.system): str(row.note)
+            for row in notes.itertuples()
+            if isinstance(row.note, str)
+        },
+        "points": points,
+    }
+
+
+def interval_db(rows: pd.DataFrame) -> float | None:
+    """Return the half-width of the 95 % interval of the mean PSNR, ``None`` of a single image.
+
+    Images, not transmissions, are the independent samples: the draws of one image are averaged
+    first. Student's t on their number minus one.
+    """
+    by_image = rows.groupby("image")["psnr_db"].mean()
+    if len(by_image) < 2 or not np.isfinite(by_image).all():
+        return None
+    quantile = student.ppf(0.975, len(by_image) - 1)
+    return float(quantile * by_image.std(ddof=1) / math.sqrt(len(by_image)))
+
+
+def _mean(values: pd.Series) -> float | None:
+    mean = float(values.astype(float).mean())
+    return None if math.isnan(mean) else mean
