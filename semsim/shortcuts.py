@@ -7,7 +7,7 @@
 >>> delivery.output.image.shape
 torch.Size([2, 3, 64, 64])
 >>> delivery.rate.payload, int(delivery.audit.channel_uses[0])
-(11520, 11520)
+(11520, 11568)
 """
 
 from __future__ import annotations

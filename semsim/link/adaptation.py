@@ -10,11 +10,14 @@ from semsim.channels.coding import Mcs, Segments, fill, mcs_table, segment
 from semsim.link.bler import curve, mutual_information
 from semsim.link.coder import Plan
 from semsim.types import Csi
+from semsim.units import db_to_linear
 
 #: Quality over rate on photographs, for :func:`best_for_quality`. On the shipped test photographs
 #: at 256×256 each doubling of the bits is worth about 3 dB, and one bit a pixel is 21 dB (JPEG) to
 #: 25 dB (HEVC) above the mid-grey of an outage: some seven doublings.
 _DOUBLINGS_AT_ONE_BIT = 7.0
+#: How far predictions may be off (tests/theory/test_link_adaptation.py).
+_MARGIN_DB = 0.3
 
 
 def payload_error_rate(mcs: Mcs, segments: Segments, snr: float, csi: Csi) -> float:
@@ -48,14 +51,16 @@ def fastest_within_target(
 ) -> Plan:
     """Return the plan of highest efficiency whose predicted error rate is at most ``target``.
 
-    Where none keeps it, the plan of the lowest MCS.
+    The prediction is made 0.3 dB below the SNR reported, which is how far the curves may be off.
+    Where no MCS keeps the target, the plan of the lowest.
 
     Raises:
         ValueError: if no MCS has a plan.
     """
     made = _plans(plans, table)
+    safe = snr / db_to_linear(_MARGIN_DB)
     for plan in reversed(made):
-        if payload_error_rate(plan.mcs, plan.segments, snr, csi) <= target:
+        if payload_error_rate(plan.mcs, plan.segments, safe, csi) <= target:
             return plan
     return made[0]
 

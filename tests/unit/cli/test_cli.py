@@ -20,7 +20,7 @@ def test_validate_reports_good_and_bad(tmp_path: Path) -> None:
     done = invoke("validate", str(good), str(bad), "--json", str(tmp_path / "out.json"))
     assert done.exit_code == 2
     assert f"{good}: valid" in done.output
-    assert f"{bad}:1: codec: this key is missing" in done.output
+    assert f"{bad}:1: systems: this key is missing" in done.output
     rows = json.loads((tmp_path / "out.json").read_text())
     assert [row["valid"] for row in rows] == [True, False]
 

@@ -56,7 +56,7 @@ def test_all_mistakes_come_at_once_with_lines_and_paths(tmp_path: Path) -> None:
     assert "did you mean 'slots'?" in mistakes[0]
     assert "did you mean 'photos'?" in mistakes[1]
     assert "greater than 0, got -5000.0" in mistakes[2]
-    assert "'jpeg' or 'webp', got 'webb'" in mistakes[3]
+    assert "'avif' or 'hevc', got 'webb'" in mistakes[3]
     assert "did you mean 'rho'?" in mistakes[4]
 
 
