@@ -145,7 +145,7 @@ def quality(results: Results) -> Figure:
             lost = np.maximum(line["outage"].astype(float), line["block_error_rate"].astype(float))
             bottom.plot(snr, lost, marker="o", markersize=3, color=colours[name])
         top.set(title=f"{channel}, {rate}")
-        bottom.set(xlabel="SNR in dB", ylim=(-0.05, 1.05))
+        bottom.set(xlabel="Es/N0 in dB", ylim=(-0.05, 1.05))
     grid[0, 0].set(ylabel="PSNR in dB")
     grid[1, 0].set(ylabel="share lost")
     handles, labels = grid[0, 0].get_legend_handles_labels()

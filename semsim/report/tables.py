@@ -78,10 +78,10 @@ def _users(frame: pd.DataFrame, allocator: str) -> Table:
         "audit",
     )
     note = (
-        "b: bandwidth, p: power. Delay and energy are the model's at the rate sent (FTSC eq. "
-        "16-21, Shannon's rate); PSNR predicted is the fitted curve of eq. 8 at that rate; PSNR "
-        "measured, SSIM and the audit (measured minus asked SNR, blocks lost) are from the images "
-        "really sent."
+        "b: bandwidth, p: power. Delay and energy are the model's at the rate sent (FTSC eq. 16-21 "
+        "at Shannon's rate or, with rate: mcs, the modem's); PSNR predicted is the fitted curve of "
+        "eq. 8 at that rate; PSNR measured, SSIM and the audit (measured minus asked SNR, blocks "
+        "lost) are from the images really sent."
     )
     return Table(f"Users in slot 0 under '{allocator}'", heads, rows, note)
 

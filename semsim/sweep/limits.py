@@ -99,7 +99,9 @@ class Limits:
                 each = uses / found.times
                 mse = linear_mse(found.variances, each, snr, None if law is None else gains)
                 note = f"best linear analog code for {_WHOSE[whose]}"
-                rows.append(_row(f"linear {whose}", mse, common | {"note": note}))
+                # A bound for linear codes alone.
+                linear = common | {"kind": "reference", "note": note}
+                rows.append(_row(f"linear {whose}", mse, linear))
         for name in self._config.at_capacity:
             rows += self._at_capacity(name, uses, bits)
         table = pd.DataFrame(rows)
