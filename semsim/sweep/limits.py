@@ -17,7 +17,13 @@ from semsim.codecs.classical.config import ClassicalFormat
 from semsim.config import PluginConfig
 from semsim.data.config import GaussianConfig
 from semsim.errors import ScenarioError
-from semsim.link.bounds import linear_mse, opta_mse, patch_variances, spectrum_variances
+from semsim.link.bounds import (
+    information,
+    linear_mse,
+    opta_mse,
+    patch_variances,
+    spectrum_variances,
+)
 from semsim.link.metrics import psnr_db
 from semsim.scenario import LimitsConfig
 from semsim.types import Source
@@ -86,7 +92,7 @@ class Limits:
         """
         snr = db_to_linear(snr_db)
         gains = np.ones((1, 1)) if law is None else law.double().cpu().numpy()
-        bits = uses * np.log2(1 + snr * gains).mean(axis=1)  # [D]
+        bits = uses * information(snr, gains)  # [D]
         rows: list[dict[str, Any]] = []
         for whose in self._config.opta:
             kind = "bound" if whose == "source" else "reference"

@@ -21,7 +21,6 @@ from semsim.link.bounds.channel import (
     rayleigh_capacity,
     rayleigh_outage_capacity,
 )
-from semsim.link.bounds.curve import Curve
 from semsim.link.bounds.images import patch_variances, spectrum_variances
 from semsim.link.bounds.source import (
     linear_mse,
@@ -31,7 +30,6 @@ from semsim.link.bounds.source import (
 )
 
 __all__ = [
-    "Curve",
     "awgn_capacity",
     "awgn_dispersion",
     "bicm_capacity",
