@@ -74,6 +74,15 @@ def read_yaml(path: str | Path) -> Document:
         raise ScenarioError(f"{path}: there is no such file{hint}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: cannot be read: {error}") from error
+    return parse_yaml(text, path)
+
+
+def parse_yaml(text: str, path: Path) -> Document:
+    """Parse YAML; ``path`` says in errors where it comes from.
+
+    Raises:
+        ScenarioError: if it is not YAML, or repeats a key.
+    """
     loader = _Loader(text)
     try:
         node = loader.get_single_node()

@@ -66,6 +66,48 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "VQ-VAE-2 at scaling rates [2,2], [4,2], [8,2]; digital transport (FTSC)",
         ),
         Plugin(
+            "trangdeepsc",
+            "semsim.codecs.trangdeepsc.config:TranGDeepScConfig",
+            "semsim.codecs.trangdeepsc.trangdeepsc:TranGDeepSc",
+            "gated convolutions, 16 real symbols for 12 values (TranGDeepSC)",
+        ),
+        Plugin(
+            "vitdeepsc",
+            "semsim.codecs.trangdeepsc.config:ViTDeepScConfig",
+            "semsim.codecs.trangdeepsc.vitdeepsc:ViTDeepSc",
+            "TranGDeepSC's teacher, of transformer blocks",
+        ),
+        Plugin(
+            "deepjscc",
+            "semsim.codecs.jscc.config:DeepJsccConfig",
+            "semsim.codecs.jscc.deepjscc:DeepJscc",
+            "five convolutions and PReLU at each end (Bourtsoulatze et al.)",
+        ),
+        Plugin(
+            "semvit",
+            "semsim.codecs.jscc.config:SemVitConfig",
+            "semsim.codecs.jscc.semvit:SemVit",
+            "convolutions, then vision transformer layers (Yoo et al.)",
+        ),
+        Plugin(
+            "adjscc_v",
+            "semsim.codecs.jscc.config:AdjsccVConfig",
+            "semsim.codecs.jscc.adjscc_v:AdjsccV",
+            "SNR attention, variable code length, Oracle Network (Zhang et al.)",
+        ),
+        Plugin(
+            "witt",
+            "semsim.codecs.jscc.config:WittConfig",
+            "semsim.codecs.jscc.witt:Witt",
+            "Swin transformer with channel modulation (Yang et al.)",
+        ),
+        Plugin(
+            "keras",
+            "semsim.codecs.keras.config:KerasConfig",
+            "semsim.codecs.keras.codec:KerasCodec",
+            "a saved Keras encoder and decoder (extra tensorflow)",
+        ),
+        Plugin(
             "classical",
             "semsim.codecs.classical.config:ClassicalConfig",
             "semsim.codecs.classical.codec:Classical",
@@ -168,6 +210,24 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.codecs.ftsc.config:VqVae2ObjectiveConfig",
             "semsim.codecs.ftsc.objective:VqVae2Objective",
             "reconstruction and codebook loss of one VQ-VAE-2 (FTSC eq. 3-4)",
+        ),
+        Plugin(
+            "reconstruction",
+            "semsim.training.config:ReconstructionConfig",
+            "semsim.training.reconstruction:Reconstruction",
+            "mean squared error of a codec's images after a channel",
+        ),
+        Plugin(
+            "oracle",
+            "semsim.codecs.jscc.config:OracleConfig",
+            "semsim.codecs.jscc.oracle:OracleObjective",
+            "the Oracle Network of ADJSCC-V learns to predict the PSNR (Zhang et al.)",
+        ),
+        Plugin(
+            "cotraining",
+            "semsim.codecs.trangdeepsc.config:CotrainingConfig",
+            "semsim.codecs.trangdeepsc.cotraining:Cotraining",
+            "student and teacher side by side, Algorithm 1 of TranGDeepSC",
         ),
     ),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -242,6 +242,15 @@ class Codec(Protocol):
 
 
 @runtime_checkable
+class Trainable(Codec, Protocol):
+    """A codec whose network learns end to end."""
+
+    def sizes(self) -> dict[str, Any]:
+        """Configuration of the network as plain data, which its weights carry."""
+        ...
+
+
+@runtime_checkable
 class Channel(Protocol):
     """A complex baseband channel with E|h|² = 1."""
 
@@ -255,6 +264,54 @@ class Transmitter(Protocol):
 
     def send(self, x: Tensor, rows: Tensor | None = None, *, undo: bool = False) -> Received:
         """Send symbols ``x [b, n]`` of the batch's ``rows`` at unit power and audit them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Update:
+    """One step of one optimiser, as an objective asks for it.
+
+    Attributes:
+        model: which of the objective's models is updated.
+        loss: what its optimiser lowers, a scalar.
+        figures: what to show while training.
+    """
+
+    model: str
+    loss: Tensor
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Product:
+    """Weights that a training leaves behind.
+
+    Attributes:
+        model: which of the objective's models it is.
+        sizes: configuration of the network, which its weights carry.
+        codec: how a scenario names the codec; ``"WEIGHTS"`` stands where its weights go.
+    """
+
+    model: str
+    sizes: dict[str, Any]
+    codec: dict[str, Any]
+
+
+class Transmit(Protocol):
+    """The channel of a training recipe; gradients flow through it."""
+
+    def draw(self, count: int) -> Tensor:
+        """Draw SNRs in dB for ``count`` images, ``[count]``, by the recipe's law."""
+        ...
+
+    def __call__(
+        self, codec: Codec, source: Source, rate: Rate | None = None, snr_db: Tensor | None = None
+    ) -> Output:
+        """Send a batch, at the codec's highest rate and at SNRs just drawn unless given."""
+        ...
+
+    def judge(self, codec: Codec, source: Source) -> dict[str, float]:
+        """Return the mean PSNR in dB at each SNR that the recipe's evaluation names."""
         ...
 
 

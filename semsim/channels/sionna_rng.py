@@ -14,7 +14,9 @@ from contextlib import contextmanager
 import torch
 
 from semsim.channels.devices import check_device
+from semsim.triton_first import import_triton_first
 
+import_triton_first()  # importing Sionna after TensorFlow would crash without a word
 with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
     from sionna import phy
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from semsim.cli.options import Device, Json, Quiet
+from semsim.cli.options import CORES, Device, Fresh, Json, Quiet, Workers
 
 
 def link(
@@ -17,12 +16,8 @@ def link(
         Path, typer.Argument(help="A scenario file (YAML) of task 'link'.", show_default=False)
     ],
     out: Annotated[Path, typer.Option(help="Folder for the run's folder.")] = Path("runs"),
-    workers: Annotated[
-        int, typer.Option(min=1, help="Processes that measure side by side, one core each.")
-    ] = os.cpu_count() or 1,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Measure again what an interrupted run has left.")
-    ] = False,
+    workers: Workers = CORES,
+    fresh: Fresh = False,
     device: Device = None,
     json: Json = None,
     quiet: Quiet = False,
@@ -44,25 +39,8 @@ def link(
         )
     gc.enable()
 
-    from semsim.cli.output import show_results
-    from semsim.cli.progress import progress_bar
+    from semsim.cli.sweeping import sweep_and_show
 
-    with progress_bar(quiet) as report:
-        from semsim.channels.devices import check_device
-        from semsim.report.page import write_report
-        from semsim.results import run_folder
-        from semsim.sweep.run import folder_of_points, forget, sweep
-
-        if device is not None:
-            checked = checked.model_copy(update={"device": device})
-        check_device(checked.device)
-        keep = folder_of_points(out, checked)
-        if fresh:
-            forget(keep)
-        results = sweep(checked, workers=workers, keep=keep, report=report)
-        report(0, 0, "writing the report")
-        with run_folder(out, results.name) as (temporary, folder):
-            results.write(temporary)
-            write_report(results, temporary)
-        forget(keep)
-    show_results(results, folder, json)
+    if device is not None:
+        checked = checked.model_copy(update={"device": device})
+    sweep_and_show(checked, out=out, workers=workers, fresh=fresh, json=json, quiet=quiet)

@@ -54,12 +54,21 @@ def _plugins(room: str) -> list[dict[str, str]]:
         {
             "kind": plugin.name,
             "what": plugin.summary,
+            **({"parameters": _parameters(plugin.name)} if room == "codecs" else {}),
             "options": ", ".join(
                 name for name in plugin.load_config().model_fields if name != "kind"
             ),
         }
         for plugin in registry.plugins(room).values()
     ]
+
+
+def _parameters(kind: str) -> str:
+    """Return the parameter counts of a codec's shipped networks."""
+    from semsim import zoo
+
+    counts = {card.parameters for card in map(zoo.card, zoo.names()) if card.codec["kind"] == kind}
+    return ", ".join(f"{count:,}" for count in sorted(counts))
 
 
 def _scenarios(folder: Path) -> list[dict[str, str]]:

@@ -11,7 +11,18 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 import typer
 
-from semsim.cli import link, listing, run, schema, train, validate, versions
+from semsim.cli import (
+    evaluate,
+    link,
+    listing,
+    reproduce,
+    run,
+    schema,
+    train,
+    validate,
+    versions,
+    zoo,
+)
 from semsim.errors import SemsimError
 
 app = typer.Typer(
@@ -32,7 +43,10 @@ app.command()(link.link)
 app.command()(validate.validate)
 app.command()(schema.schema)
 app.command("list")(listing.list_plugins)
+app.command("eval")(evaluate.evaluate)
 app.command()(train.train)
+app.add_typer(zoo.app, name="zoo")
+app.command("reproduce")(reproduce.reproduce)
 app.command()(versions.version)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -16,3 +17,11 @@ Device = Annotated[
     typer.Option(help="cpu, cuda, cuda:N or mps; instead of the file's own choice."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+Workers = Annotated[
+    int, typer.Option(min=1, help="Processes that measure side by side, one core each.")
+]
+#: The default of ``--workers``.
+CORES = os.cpu_count() or 1
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Measure again what an interrupted run has left.")
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Columns of what goes into a file or a pipe.
 _WIDTH = 130
+#: Letters of a cell above which its column is prose.
+_LONGEST_CELL = 40
 
 
 def make_console() -> Console:
@@ -24,10 +27,16 @@ def make_console() -> Console:
 def show_results(results: Results, folder: Path, json: Path | None) -> None:
     """Print the tables of a run and where its report is; also write all of it to ``json``."""
     from semsim.report.tables import tables
+
+    show_tables(tables(results), results, folder, json)
+
+
+def show_tables(tables: Sequence[Table], results: Results, folder: Path, json: Path | None) -> None:
+    """Print ``tables`` and where the report is; also write all of the results to ``json``."""
     from semsim.results import write_json
 
     console = make_console()
-    for table in tables(results):
+    for table in tables:
         _show(console, table)
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
     if json is not None:
@@ -43,7 +52,10 @@ def _show(console: Console, table: Table) -> None:
     console.print(f"[italic]{escape(table.title)}[/italic]", highlight=False)
     shown = RichTable(box=SIMPLE, padding=(0, 1, 0, 0))
     for i, head in enumerate(table.columns):
-        shown.add_column(head, justify="left" if i == 0 else "right", no_wrap=True)
+        # Sentences wrap; numbers do not.
+        words = any(len(row[i]) > _LONGEST_CELL for row in table.rows)
+        left = i == 0 or words
+        shown.add_column(head, justify="left" if left else "right", no_wrap=not words)
     for row in table.rows:
         shown.add_row(*row)
     console.print(shown)

@@ -33,7 +33,6 @@ def train(
     checked = load(recipe, Recipe)
     gc.enable()
 
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -43,24 +42,29 @@ def train(
     )
 
     from semsim.channels.devices import check_device
+    from semsim.cli.output import make_console
     from semsim.results import write_json
     from semsim.training.loop import Progress as Step
     from semsim.training.run import train_recipe
 
     check_device(device or "cpu")
-    console = Console()
+    console = make_console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet) as progress:
         task = progress.add_task(checked.name, total=checked.steps)
 
         def report(step: Step) -> None:
             shown = " ".join(f"{name} {value:.3g}" for name, value in step.figures.items())
-            text = f"{checked.name}: loss {step.loss:.3g} {shown}"
-            progress.update(task, completed=step.step, description=text)
+            text = f"{checked.name}: loss {step.loss:.3g} {shown} {step.images_per_s:.0f} images/s"
+            progress.update(task, completed=step.step, total=step.steps, description=text)
+            if step.evaluated and step.held_out:
+                held = ", ".join(f"{name} {value:.2f}" for name, value in step.held_out.items())
+                progress.console.print(f"step {step.step}: held out: {held}", highlight=False)
 
-        card = train_recipe(
+        cards = train_recipe(
             checked, recipe, folder / checked.name, device or "cpu", resume=resume, report=report
         )
-    console.print(f"weights: {card['weights']}", soft_wrap=True, highlight=False)
+    for card in cards:
+        console.print(f"weights: {card['weights']}", soft_wrap=True, highlight=False)
     if json is not None:
-        write_json(json, card)
+        write_json(json, cards)

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from semsim.codecs.weights_config import RANDOM, WeightsFile
 from semsim.documents import read_yaml
 from semsim.errors import CheckpointError
 
@@ -33,6 +34,7 @@ class Checkpoint:
         model: the model's configuration as plain data.
         sha256: of the file.
         origin: where it came from, for reports.
+        name: of the file, without its ending.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Checkpoint:
         self.model = model
         self.sha256 = sha256
         self.origin = origin
+        self.name = Path(origin).stem
 
 
 def sha256_of(path: Path) -> str:
@@ -108,6 +111,17 @@ def shipped(name: str) -> Checkpoint:
             raise CheckpointError(f"no shipped weights are named {name!r}; {remedy}")
         card = read_yaml(card_path).data
         return read(folder / f"{name}.safetensors", card["sha256"])
+
+
+def named(weights: str | WeightsFile) -> Checkpoint | None:
+    """Return the checkpoint that a configuration names; ``None`` for ``random`` weights.
+
+    Raises:
+        CheckpointError: if it is missing or damaged.
+    """
+    if isinstance(weights, WeightsFile):
+        return read(weights.path.expanduser(), weights.sha256)
+    return None if weights == RANDOM else shipped(weights)
 
 
 def load_into(module: torch.nn.Module, checkpoint: Checkpoint) -> None:

@@ -28,6 +28,9 @@ class PhotosConfig(SourceConfig):
     """Height and width of the images, in pixels."""
     crop: Crop = "center"
     """``center``: the largest central square; ``random``: squares at mixed scales, mirrored."""
+    least: float = Field(0.0, ge=0, le=1)
+    """Side of the smallest random square, as a share of the photograph's shorter side; 0 goes down
+    to `size` pixels, where a photograph shows little but blur."""
 
 
 class FolderConfig(SourceConfig):
@@ -42,6 +45,9 @@ class FolderConfig(SourceConfig):
     """Height and width of the images, in pixels."""
     crop: Crop = "center"
     """``center``: the largest central square; ``random``: squares at mixed scales, mirrored."""
+    least: float = Field(0.0, ge=0, le=1)
+    """Side of the smallest random square, as a share of the photograph's shorter side; 0 goes down
+    to `size` pixels, where a photograph shows little but blur."""
     max_side: int = Field(1536, ge=8)
     """Photographs are reduced to this shorter side (or ``size``) when read, to save memory."""
 

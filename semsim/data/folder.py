@@ -31,7 +31,7 @@ class Folder(Photographs):
         max_side = max(config.max_side, config.size)
         images = [read_image(path, max_side) for path in paths]
         names = [path.relative_to(root).as_posix() for path in paths]
-        super().__init__(images, names, config.size, config.crop)
+        super().__init__(images, names, config.size, config.crop, config.least)
 
 
 def _images(root: Path, pattern: str) -> list[Path]:

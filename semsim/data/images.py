@@ -92,16 +92,23 @@ class Photographs:
         crop: ``center`` takes the largest central square; ``random`` a square whose side is
             log-uniform between ``size`` and the shorter side, at a uniform place, mirrored half
             of the time.
+        least: the smallest random square's side as a share of the shorter side.
     """
 
     def __init__(
-        self, images: Sequence[Image.Image], names: Sequence[str], size: int, crop: str
+        self,
+        images: Sequence[Image.Image],
+        names: Sequence[str],
+        size: int,
+        crop: str,
+        least: float = 0.0,
     ) -> None:
         if not images:
             raise DataError("there are no photographs to draw from")
         self.names = tuple(names)
         self.size = size
         self.crop = crop
+        self.least = least
         self._pyramids = [_pyramid(image, size) for image in images]
 
     def __len__(self) -> int:
@@ -136,7 +143,8 @@ class Photographs:
     def _random(self, index: int, rng: np.random.Generator) -> Image.Image:
         image = self._pyramids[index][0]
         shorter = min(image.size)
-        side = round(float(np.exp(rng.uniform(np.log(self.size), np.log(shorter)))))
+        smallest = max(self.size, self.least * shorter)
+        side = round(float(np.exp(rng.uniform(np.log(smallest), np.log(shorter)))))
         left = int(rng.integers(image.width - side + 1))
         top = int(rng.integers(image.height - side + 1))
         cut = self._cut(index, left, top, side)

@@ -28,4 +28,4 @@ class Photos(Photographs):
                 if config.split in ("all", entry["split"]):
                     images.append(read_image(folder / entry["file"]))
                     names.append(entry["name"])
-        super().__init__(images, names, config.size, config.crop)
+        super().__init__(images, names, config.size, config.crop, config.least)

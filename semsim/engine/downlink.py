@@ -134,6 +134,7 @@ class Downlink:
         """Return what an allocator may see of the current slot, ``[N]`` each: reported gains."""
         return DownlinkState(gain=self._reported[0].copy(), distance_m=self._distance_m.copy())
 
+    @torch.no_grad()
     def step(self, allocation: Allocation) -> SlotRecord:
         """Send every user its image under ``allocation`` (``[N]`` each) and go to the next slot.
 

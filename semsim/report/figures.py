@@ -15,7 +15,7 @@ from semsim.results import Pictures, Results
 #: Most images side by side in one figure.
 MOST_IMAGES = 8
 _DASHES: Any = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2)))
-_STYLE: Any = {
+STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -28,7 +28,7 @@ _STYLE: Any = {
 
 def figures(results: Results) -> dict[str, Figure]:
     """Return every figure of a run by file name (without ending)."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         made = {"images": images(results.pictures)}
         if results.task == "downlink":
             made |= {"allocation": allocation(results), "utility": utility(results)}

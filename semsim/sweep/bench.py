@@ -115,6 +115,7 @@ class Bench:
         chosen = [named_rate(offered, name, self.scenario.name) for name in owner.rates]
         return [rate.name for rate in chosen or offered]
 
+    @torch.no_grad()
     def measure(self, point: Point) -> Measured:
         """Measure one point."""
         if not point.system:

@@ -1,37 +1,30 @@
-"""The one training loop: draw, step, average, checkpoint, resume."""
+"""The one training loop: draw, update, average, evaluate, checkpoint, resume."""
 
 from __future__ import annotations
 
-import copy
 import math
-import os
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from semsim.errors import CheckpointError, SemsimError
+from semsim.errors import SemsimError
 from semsim.rng import Streams
+from semsim.training.memory import keep_freed_memory
+from semsim.training.objective import Objective
 from semsim.training.recipe import Recipe
-from semsim.types import Source
+from semsim.training.schedule import Pace, learning_rate
+from semsim.training.state import State
+from semsim.training.transmission import Transmission
+from semsim.types import Product, Source, Update
 
-
-class Objective(Protocol):
-    """What the loop trains: a model, its loss on a batch, and a held-out measure."""
-
-    model: nn.Module
-
-    def loss(self, source: Source, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        """Loss of a batch and figures to show."""
-        ...
-
-    def evaluate(self, source: Source) -> dict[str, float]:
-        """Held-out figures of the current model."""
-        ...
+CHECKPOINT = "checkpoint.pt"
 
 
 class TrainingError(SemsimError):
@@ -40,12 +33,44 @@ class TrainingError(SemsimError):
 
 @dataclass(frozen=True)
 class Progress:
-    """What the loop reports after a step."""
+    """What the loop reports after a step.
+
+    Attributes:
+        step: batches done.
+        steps: batches to do, ``None`` while a recipe in minutes has not found its pace.
+        loss: the last update's.
+        figures: what the objective shows of this batch.
+        held_out: figures of the last evaluation.
+        evaluated: whether this step made them.
+        images_per_s: since this process started.
+        learning_rate: of the first model.
+    """
 
     step: int
-    steps: int
+    steps: int | None
     loss: float
     figures: dict[str, float]
+    held_out: dict[str, float]
+    evaluated: bool
+    images_per_s: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run gave.
+
+    Attributes:
+        models: averaged (or best) models by name.
+        products: which of them to keep, the main one first.
+        figures: held-out figures of them.
+        steps: batches that they learnt from.
+    """
+
+    models: dict[str, nn.Module]
+    products: tuple[Product, ...]
+    figures: dict[str, float]
+    steps: int
 
 
 class Mixture:
@@ -63,6 +88,172 @@ class Mixture:
         return Source(image=torch.cat([part.image for part in parts]))
 
 
+class Trainer:
+    """One run of a recipe.
+
+    The state after step ``k`` depends on the recipe alone: images, noise and SNRs of step ``k``
+    come from stream ``k``, so that a resumed run on the same machine continues exactly.
+
+    Args:
+        recipe: what to train.
+        folder: where the checkpoint is.
+        device: where to compute.
+
+    Raises:
+        ScenarioError: if the recipe names a model that its objective does not have.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, device: str = "cpu") -> None:
+        self.recipe = recipe
+        self.path = folder / CHECKPOINT
+        self._device = device
+        self._streams = Streams(recipe.seed).child("training")
+        self._transmit = self._transmission()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(self._streams.numpy("weights").integers(2**62)))
+            self.objective: Objective = recipe.objective.build(self._transmit, device)
+        for model in self.objective.models.values():
+            model.train()
+        self.state = State(self.objective.models, recipe.optimizer)
+        self.state.steps = recipe.steps
+        self._pace = Pace(recipe.minutes) if recipe.minutes is not None else None
+        self._mixture = Mixture([source.build() for source in recipe.sources])
+        self._held_out: Source | None = None
+        if recipe.evaluation is not None:
+            taken: Source = recipe.evaluation.source.build().take(recipe.evaluation.count)
+            self._held_out = taken.to(device)
+
+    def _transmission(self) -> Transmission | None:
+        if self.recipe.link is None:
+            return None
+        judged = self.recipe.evaluation.snr_db if self.recipe.evaluation is not None else ()
+        return Transmission(self.recipe.link, self._device, judged)
+
+    def run(
+        self, *, resume: bool = False, report: Callable[[Progress], None] = lambda _: None
+    ) -> Trained:
+        """Train to the end, or to an early stop.
+
+        Raises:
+            CheckpointError: if ``resume`` finds a checkpoint of another recipe.
+            TrainingError: if a loss or a gradient stops being a number.
+        """
+        keep_freed_memory()
+        state, recipe = self.state, self.recipe
+        if resume and self.path.is_file():
+            state.restore(self.path, recipe, self._device)
+        figures: dict[str, float] = {}
+        begun, first = time.perf_counter(), state.step
+        while (state.steps is None or state.step < state.steps) and not self._stale():
+            rate = self._set_learning_rates()
+            update, shown = self._step()
+            state.step += 1
+            if self._pace is not None and state.steps is None:
+                state.steps = self._pace.steps(state.step)
+            due = self._due(recipe.evaluate_every_steps)
+            if due and self._held_out is not None:
+                figures = self._evaluate()
+                if recipe.early_stop is not None:
+                    state.note(next(iter(figures.values())), recipe.early_stop.least_gain)
+            if self._due(recipe.checkpoint_every_steps) or self._stale():
+                state.save(self.path, recipe)
+            seen = (state.step - first) * recipe.batch
+            pace = seen / (time.perf_counter() - begun)
+            loss = float(update.loss.detach())
+            report(Progress(state.step, state.steps, loss, shown, figures, due, pace, rate))
+        if recipe.early_stop is not None:
+            state.take_best()
+            figures = {}
+        if self._held_out is not None and not figures:
+            figures = self._evaluate()
+        return Trained(state.averaged, self.objective.products(), figures, state.step)
+
+    def _step(self) -> tuple[Update, dict[str, float]]:
+        stream = self._streams.child("step", self.state.step)
+        source = self._mixture.sample(self.recipe.batch, stream.numpy("data")).to(self._device)
+        if self._transmit is not None:
+            self._transmit.seed(stream)
+        shown: dict[str, float] = {}
+        update: Update | None = None
+        updates = self.objective.updates(source, stream.torch("objective", self._device))
+        while True:
+            with self._arithmetic():
+                following = next(updates, None)
+            if following is None:
+                break
+            update = following
+            self._apply(update)
+            shown |= update.figures
+        if update is None:
+            raise TypeError("the objective yielded no update")
+        settings, step = self.recipe.optimizer, self.state.step
+        self.state.average(min(settings.average, (1 + step) / (10 + step)))
+        return update, shown
+
+    def _apply(self, update: Update) -> None:
+        optimizer = self.state.optimizers[update.model]
+        value = float(update.loss.detach())
+        if not math.isfinite(value):
+            raise self._failure(f"the loss is {value}")
+        optimizer.zero_grad(set_to_none=True)
+        update.loss.backward()  # type: ignore[no-untyped-call]
+        weights = optimizer.param_groups[0]["params"]
+        norm = nn.utils.clip_grad_norm_(weights, self.recipe.optimizer.clip_norm)
+        if not bool(torch.isfinite(norm)):
+            raise self._failure(f"the gradient's norm is {float(norm)}")
+        optimizer.step()
+
+    def _failure(self, what: str) -> TrainingError:
+        kept = f"the last good checkpoint is {self.path}" if self.path.is_file() else "none is kept"
+        return TrainingError(
+            f"{self.recipe.name}: {what} at step {self.state.step}; {kept}. Lower the learning "
+            "rate and run again with --resume"
+        )
+
+    def _set_learning_rates(self) -> float:
+        settings, state = self.recipe.optimizer, self.state
+        for name, optimizer in state.optimizers.items():
+            peak = settings.learning_rates.get(name, settings.learning_rate)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(peak, state.step, state.steps, settings)
+        first = next(iter(state.optimizers.values()))
+        return float(first.param_groups[0]["lr"])
+
+    def _due(self, every: int) -> bool:
+        return self.state.step % every == 0 or self.state.step == self.state.steps
+
+    def _stale(self) -> bool:
+        stop = self.recipe.early_stop
+        return stop is not None and self.state.best.stale >= stop.patience
+
+    @torch.no_grad()
+    def _evaluate(self) -> dict[str, float]:
+        """Judge the averaged weights, always on the same images, noise and fading."""
+        if self._held_out is None:
+            return {}
+        if self._transmit is not None:
+            self._transmit.seed(self._streams.child("evaluation"))
+        current = dict(self.objective.models)
+        self.objective.models.update(self.state.averaged)
+        try:
+            return self.objective.evaluate(self._held_out)
+        finally:
+            self.objective.models.update(current)
+
+    def _arithmetic(self) -> AbstractContextManager[Any]:
+        device = torch.device(self._device).type
+        chosen = self.recipe.precision
+        fast = chosen == "bfloat16" or (chosen == "auto" and has_fast_bfloat16(device))
+        return torch.autocast(device, torch.bfloat16, enabled=fast)
+
+
+def has_fast_bfloat16(device: str) -> bool:
+    """Tell whether the hardware multiplies bfloat16 matrices faster than single precision."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+
+
 def train(
     recipe: Recipe,
     folder: Path,
@@ -70,140 +261,6 @@ def train(
     device: str = "cpu",
     resume: bool = False,
     report: Callable[[Progress], None] = lambda _: None,
-) -> tuple[nn.Module, dict[str, float]]:
-    """Run ``recipe`` and return the averaged model with its held-out figures.
-
-    The state after step ``k`` depends on the recipe alone: data of step ``k`` come from stream
-    ``k``, so a resumed run on the same machine continues exactly.
-
-    Raises:
-        CheckpointError: if ``resume`` finds a checkpoint of another recipe.
-        TrainingError: if the loss stops being a number.
-    """
-    streams = Streams(recipe.seed).child("training")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(streams.numpy("weights").integers(2**62)))
-        objective: Objective = recipe.objective.build()
-    model = objective.model.to(device).train()
-    averaged = copy.deepcopy(model).eval()
-    settings = recipe.optimizer
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    mixture = Mixture([source.build() for source in recipe.sources])
-    held_out = None
-    if recipe.evaluation is not None:
-        held_out = recipe.evaluation.source.build().take(recipe.evaluation.count).to(device)
-    path = folder / "checkpoint.pt"
-    start = _restore(path, recipe, model, averaged, optimizer) if resume else 0
-    figures: dict[str, float] = {}
-
-    for step in range(start, recipe.steps):
-        stream = streams.child("step", step)
-        source = mixture.sample(recipe.batch, stream.numpy("data")).to(device)
-        for group in optimizer.param_groups:
-            group["lr"] = _learning_rate(step, recipe)
-        loss, shown = objective.loss(source, stream.torch("objective", device))
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"{recipe.name}: the loss is {value} at step {step}; the last good checkpoint is "
-                f"{path}. Lower the learning rate and run again with --resume"
-            )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-        optimizer.step()
-        _average(averaged, model, min(settings.average, (1 + step) / (10 + step)))
-        done = step + 1
-        if held_out is not None and _due(done, recipe.evaluate_every_steps, recipe):
-            figures = _evaluate(objective, averaged, held_out)
-        if _due(done, recipe.checkpoint_every_steps, recipe):
-            _save(path, recipe, done, model, averaged, optimizer)
-        held = {f"held_out_{name}": value for name, value in figures.items()}
-        report(Progress(done, recipe.steps, value, shown | held))
-    if held_out is not None and not figures:
-        figures = _evaluate(objective, averaged, held_out)
-    return averaged, figures
-
-
-def _due(step: int, every: int, recipe: Recipe) -> bool:
-    return step % every == 0 or step == recipe.steps
-
-
-def _learning_rate(step: int, recipe: Recipe) -> float:
-    settings = recipe.optimizer
-    if step < settings.warmup_steps:
-        return settings.learning_rate * (step + 1) / settings.warmup_steps
-    share = (step - settings.warmup_steps) / max(1, recipe.steps - settings.warmup_steps)
-    return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * share))
-
-
-@torch.no_grad()
-def _average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
-    source = model.state_dict()
-    for name, value in averaged.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(source[name], 1.0 - decay)
-        else:
-            value.copy_(source[name])
-
-
-def _evaluate(objective: Objective, averaged: nn.Module, held_out: Source) -> dict[str, float]:
-    current = objective.model
-    objective.model = averaged
-    try:
-        return objective.evaluate(held_out)
-    finally:
-        objective.model = current
-
-
-def _state(model: nn.Module) -> dict[str, Tensor]:
-    # Buffers that do not ship (a codebook's running averages) are needed to go on training.
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
-
-
-def _save(
-    path: Path,
-    recipe: Recipe,
-    step: int,
-    model: nn.Module,
-    averaged: nn.Module,
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    torch.save(
-        {
-            "recipe": recipe.model_dump_json(),
-            "step": step,
-            "model": _state(model),
-            "averaged": _state(averaged),
-            "optimizer": optimizer.state_dict(),
-        },
-        temporary,
-    )
-    os.replace(temporary, path)
-
-
-def _restore(
-    path: Path,
-    recipe: Recipe,
-    model: nn.Module,
-    averaged: nn.Module,
-    optimizer: torch.optim.Optimizer,
-) -> int:
-    if not path.is_file():
-        return 0
-    state = torch.load(path, weights_only=True)
-    if state["recipe"] != recipe.model_dump_json():
-        raise CheckpointError(
-            f"{path}: made by another version of recipe {recipe.name!r}; "
-            "train without --resume or give another --folder"
-        )
-    with torch.no_grad():
-        for target, name in ((model, "model"), (averaged, "averaged")):
-            for key, value in _state(target).items():
-                value.copy_(state[name][key])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+) -> Trained:
+    """Run ``recipe`` with its checkpoint in ``folder``; see :class:`Trainer`."""
+    return Trainer(recipe, folder, device).run(resume=resume, report=report)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from semsim.config import PluginConfig, PluginField, Strict
+from semsim.link.config import PowerConstraint, SnrConvention
 
 
 class Optimizer(Strict):
@@ -20,27 +21,98 @@ class Optimizer(Strict):
     average: float = Field(0.999, ge=0, lt=1)
     """Decay of the running average of the weights, which is what is kept; 0 keeps the last."""
 
+    learning_rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Learning rates of some models of an objective that has several."""
+
+
+class Uniform(Strict):
+    """SNRs uniform in decibels, one an image."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Uniform:
+        if self.high < self.low:
+            raise ValueError(f"'high' ({self.high:g}) lies below 'low' ({self.low:g})")
+        return self
+
+
+class LinkSettings(Strict):
+    """What codecs are trained through."""
+
+    channel: Annotated[PluginConfig, PluginField("channels")]
+    snr_db: Annotated[
+        Annotated[Uniform, Tag("mapping")] | Annotated[float, Tag("number")],
+        Discriminator(lambda value: "mapping" if isinstance(value, dict | Strict) else "number"),
+    ]
+    """Es/N0: one value, or `{low, high}` to draw it for every image."""
+    power_constraint: PowerConstraint = "unit"
+    """`none` reproduces papers that ignore the power constraint."""
+    snr_convention: SnrConvention = "es_n0"
+    """What an SNR means; the others reproduce public codes."""
+
+
+class EarlyStop(Strict):
+    """Stop when the first held-out figure no longer rises; the best weights are kept."""
+
+    patience: int = Field(5, ge=1)
+    """Evaluations without a gain after which training stops."""
+    least_gain: float = Field(0.01, ge=0)
+    """What counts as a gain, in the figure's unit."""
+
 
 class Evaluation(Strict):
     """A fixed held-out batch that is measured while training."""
 
     source: Annotated[PluginConfig, PluginField("sources")]
     count: int = Field(8, ge=1)
+    snr_db: tuple[float, ...] = ()
+    """SNRs at which to judge what goes through the recipe's link."""
 
 
 class Recipe(Strict):
     """One training run."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    """Name of the weights."""
+    names: dict[str, Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]] = Field(
+        default_factory=dict
+    )
+    """Names of the weights of an objective's further models; the default is NAME-model."""
     objective: Annotated[PluginConfig, PluginField("objectives")]
+    """What is trained, and by which algorithm."""
+    link: LinkSettings | None = None
+    """The channel to train through, for objectives that transmit."""
     sources: tuple[Annotated[PluginConfig, PluginField("sources")], ...] = Field(min_length=1)
     """Where images come from; each is drawn as often as it has images."""
     batch: int = Field(16, ge=1)
-    steps: int = Field(ge=1)
+    """Images a step."""
+    steps: int | None = Field(None, ge=1)
+    """How many batches to learn from."""
+    minutes: float | None = Field(None, gt=0)
+    """Instead of steps: the pace of the first ones decides how many there will be. The number is
+    kept with the checkpoint and on the card, so that the run can be repeated exactly."""
     seed: int = Field(0, ge=0)
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Arithmetic of matrix products: `auto` takes bfloat16 where the device has it in hardware."""
     optimizer: Optimizer = Optimizer()
     evaluation: Evaluation | None = None
     evaluate_every_steps: int = Field(500, ge=1)
     checkpoint_every_steps: int = Field(500, ge=1)
+    early_stop: EarlyStop | None = None
     needs: str = ""
     """What must be installed for the sources, in words (for instance Debian packages)."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if (self.steps is None) == (self.minutes is None):
+            raise ValueError("give either 'steps' or 'minutes'")
+        if self.link is None and getattr(self.objective, "transmits", True):
+            raise ValueError(
+                f"objective {self.objective.kind!r} transmits: say through which 'link' "
+                "(channel, snr_db)"
+            )
+        if self.early_stop is not None and self.evaluation is None:
+            raise ValueError("'early_stop' watches 'evaluation', which is missing")
+        return self

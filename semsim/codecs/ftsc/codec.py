@@ -55,10 +55,11 @@ class Ftsc(nn.Module):
         self._rates: dict[ImageShape, tuple[Rate, ...]] = {}
 
     def _checkpoint(self, name: str) -> checkpoints.Checkpoint:
-        own = self.config.weights.get(name)
-        if own is not None:
-            return checkpoints.read(own.path.expanduser(), own.sha256)
-        return checkpoints.shipped("ftsc-" + name.strip("[]").replace(",", "-"))
+        usual = "ftsc-" + name.strip("[]").replace(",", "-")
+        checkpoint = checkpoints.named(self.config.weights.get(name, usual))
+        if checkpoint is None:
+            raise CheckpointError(f"weights[{name!r}]: FTSC needs trained weights, got 'random'")
+        return checkpoint
 
     def network(self, name: str) -> VqVae2:
         """Return the VQ-VAE-2 of scaling rate ``name`` (``"[4,2]"``)."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from semsim.codecs.weights_config import Weights
 from semsim.config import PluginConfig, Strict
 
 
@@ -47,15 +47,6 @@ class VqVae2Config(Strict):
         return f"[{self.bottom},{self.top}]"
 
 
-class WeightsFile(Strict):
-    """Weights of the user's own."""
-
-    path: Path
-    """A safetensors file that `semsim train` wrote."""
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
-    """Refuse the file unless it has this hash."""
-
-
 class FtscConfig(PluginConfig):
     """FTSC: one VQ-VAE-2 a scaling rate; the link sends indices as bits."""
 
@@ -63,14 +54,15 @@ class FtscConfig(PluginConfig):
     kind: Literal["ftsc"] = "ftsc"
     scalings: tuple[ScalingName, ...] = Field(("[8,2]", "[4,2]", "[2,2]"), min_length=1)
     """The scaling rates to offer, each with shipped weights unless `weights` names others."""
-    weights: dict[ScalingName, WeightsFile] = Field(default_factory=dict)
-    """Own weights by scaling rate."""
+    weights: dict[ScalingName, Weights] = Field(default_factory=dict)
+    """Other weights by scaling rate: a shipped checkpoint's name, or `{path, sha256}`."""
 
 
 class VqVae2ObjectiveConfig(PluginConfig):
     """Training of one VQ-VAE-2 by FTSC eq. (3)."""
 
     room: ClassVar[str] = "objectives"
+    transmits: ClassVar[bool] = False
     kind: Literal["vqvae2"] = "vqvae2"
     model: VqVae2Config = VqVae2Config()
     beta: float = Field(0.25, gt=0)

@@ -52,7 +52,8 @@ def test_the_recipe_schema_describes_the_objective() -> None:
 
 def test_training_writes_weights_that_the_codec_loads(tmp_path: Path) -> None:
     from semsim.codecs.ftsc.codec import Ftsc
-    from semsim.codecs.ftsc.config import FtscConfig, WeightsFile
+    from semsim.codecs.ftsc.config import FtscConfig
+    from semsim.codecs.weights_config import WeightsFile
 
     recipe = tmp_path / "tiny.yaml"
     recipe.write_text(

@@ -6,8 +6,9 @@ import torch
 from semsim.codecs import checkpoints
 from semsim.codecs.bits import from_bits, to_bits
 from semsim.codecs.ftsc.codec import Ftsc, save
-from semsim.codecs.ftsc.config import FtscConfig, VqVae2Config, WeightsFile
+from semsim.codecs.ftsc.config import FtscConfig, VqVae2Config
 from semsim.codecs.ftsc.vqvae2 import VqVae2
+from semsim.codecs.weights_config import WeightsFile
 from semsim.errors import CheckpointError
 from semsim.testing import check_codec
 from semsim.types import Csi, ReceivedBits, Source

@@ -1,0 +1,162 @@
+"""``semsim eval``."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from semsim.cli.options import CORES, Device, Fresh, Json, Quiet, Workers
+
+
+def evaluate(
+    codec: Annotated[
+        list[str],
+        typer.Argument(
+            help=(
+                "A codec's kind, a checkpoint of the zoo, a .safetensors file that `semsim train` "
+                "wrote, or a mapping as in scenarios: '{kind: deepjscc, weights: deepjscc-1-12}'."
+            ),
+            show_default=False,
+        ),
+    ],
+    source: Annotated[
+        str, typer.Option(help="A source's kind, or a mapping as in scenarios.")
+    ] = "{kind: photos, size: 32}",
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A channel's kind, or a mapping; several compare.  [default: awgn]",
+            show_default=False,
+        ),
+    ] = None,
+    snr: Annotated[
+        str, typer.Option(help="Es/N0 in dB: start:stop:step, or values with commas.")
+    ] = "0:18:3",
+    images: Annotated[int, typer.Option(min=1, help="How many images to send.")] = 64,
+    draws: Annotated[int, typer.Option(min=1, help="How often to send each.")] = 1,
+    rate: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a rate; the default is all that a codec offers."),
+    ] = None,
+    separation: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Also jpeg, webp, avif or hevc with 5G LDPC at the first codec's channel uses."
+        ),
+    ] = None,
+    limits: Annotated[
+        bool,
+        typer.Option("--limits", help="Also OPTA and the best linear code, for these images."),
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of noise and fading.")] = 0,
+    scenario: Annotated[
+        Path | None,
+        typer.Option(help="Also write the link scenario that was run to this file, to go on from."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the run's folder.")] = Path("runs"),
+    workers: Workers = CORES,
+    fresh: Fresh = False,
+    device: Device = None,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare codecs over a channel: PSNR and SSIM by SNR, beside bounds and separation.
+
+    Example: `semsim eval trangdeepsc deepjscc-1-6 --channel rayleigh --snr 0:18:3`
+    """
+    systems = [_system(text) for text in codec]
+    first = systems[0]["label"]
+    if rate:
+        systems[0]["rates"] = rate
+    systems += [{"separation": name, "match": first} for name in separation or []]
+    fields: dict[str, Any] = {
+        "task": "link",
+        "name": "eval",
+        "description": "semsim eval " + " ".join(codec),
+        "seed": seed,
+        "source": _mapping(source, "--source"),
+        "systems": systems,
+        "channels": [_mapping(text, "--channel") for text in channel or ["awgn"]],
+        "snr_db": _snrs(snr),
+        "images": images,
+        "draws": draws,
+    }
+    if limits:
+        fields["limits"] = {"match": first, "linear": True}
+    if device is not None:
+        fields["device"] = device
+    checked = _checked(fields)
+    gc.enable()
+
+    from semsim.cli.sweeping import sweep_and_show
+
+    if scenario is not None:
+        _write(scenario, fields)
+    sweep_and_show(checked, out=out, workers=workers, fresh=fresh, json=json, quiet=quiet)
+
+
+def _system(text: str) -> dict[str, Any]:
+    from semsim import registry, zoo
+
+    if text.endswith(".safetensors"):
+        return {"label": Path(text).stem, "codec": zoo.card_of(Path(text)).codec}
+    if text in registry.plugins("codecs"):
+        return {"label": text, "codec": {"kind": text}}
+    if text in (shipped := zoo.names()):
+        return {"label": text, "codec": zoo.card(text).codec}
+    if not text.lstrip().startswith("{"):
+        from semsim.errors import RegistryError
+
+        known = [*registry.plugins("codecs"), *shipped]
+        raise RegistryError(
+            f"{text!r} is no codec, checkpoint, .safetensors file or mapping"
+            f"{registry.suggest(text, known)} (known: {', '.join(known)})"
+        )
+    codec = _mapping(text, "CODEC")
+    weights = codec.get("weights") if isinstance(codec, dict) else None
+    named = isinstance(weights, str) and weights != "random"
+    return {"label": weights if named else text.strip("{} "), "codec": codec}
+
+
+def _mapping(text: str, option: str) -> Any:
+    from semsim.documents import parse_yaml
+
+    return parse_yaml(text, Path(option)).data
+
+
+def _snrs(text: str) -> Any:
+    from semsim.errors import ScenarioError
+
+    try:
+        if ":" in text:
+            start, stop, step = (float(part) for part in text.split(":"))
+            return {"start": start, "stop": stop, "step": step}
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ScenarioError(
+            f"--snr: expected start:stop:step or values with commas, got {text!r}"
+        ) from None
+
+
+def _checked(fields: dict[str, Any]) -> Any:
+    from pydantic import ValidationError
+
+    from semsim.config import explain
+    from semsim.documents import Document
+    from semsim.errors import ScenarioError
+    from semsim.scenario import LinkScenario
+
+    try:
+        return LinkScenario.model_validate(fields)
+    except ValidationError as error:
+        document = Document(fields, {}, Path("command line"))
+        raise ScenarioError(explain(error, document, LinkScenario)) from error
+
+
+def _write(path: Path, fields: dict[str, Any]) -> None:
+    import yaml
+
+    path.write_text(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Rivals: DeepJSCC, SemViT, ADJSCC-V, WITT."""

@@ -1,0 +1,1 @@
+"""Codecs that TensorFlow users bring."""

@@ -1,0 +1,1 @@
+"""TranGDeepSC, its teacher ViTDeepSC, and co-training."""

@@ -1,0 +1,1 @@
+"""Figures that the papers state, as data: one CSV a paper."""

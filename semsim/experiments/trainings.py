@@ -1,0 +1,115 @@
+"""Training what an experiment needs, once, several side by side."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semsim.errors import ScenarioError
+from semsim.experiments.definition import Setting
+from semsim.training.recipe import Recipe
+from semsim.training.run import train_recipe
+from semsim.zoo import card_of
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Weights that a recipe left.
+
+    Attributes:
+        weights: the main file.
+        figures: held-out figures on its card.
+    """
+
+    weights: Path
+    figures: dict[str, float]
+
+    @property
+    def codec(self) -> dict[str, Any]:
+        """How a scenario names the codec with these weights."""
+        return card_of(self.weights).codec
+
+
+def train_all(recipes: Mapping[str, dict[str, Any]], setting: Setting) -> dict[str, Trained]:
+    """Train every recipe that has not been trained before; go on where one was interrupted.
+
+    Args:
+        recipes: fields of a recipe (without its name) by label.
+        setting: where to keep weights, how many at a time, on which device.
+
+    Raises:
+        ScenarioError: if a recipe is wrong.
+        SemsimError: if training fails.
+    """
+    checked = {label: _recipe(label, fields) for label, fields in recipes.items()}
+    folders = {label: _folder(recipe, setting) for label, recipe in checked.items()}
+    missing = [label for label in checked if not _weights(checked[label], folders[label]).is_file()]
+    done = len(checked) - len(missing)
+    setting.report(done, len(checked), "training" if missing else "trained before")
+    for label in _train(missing, checked, folders, setting):
+        done += 1
+        setting.report(done, len(checked), f"trained {label}")
+    return {
+        label: Trained(path, card_of(path).figures)
+        for label, recipe in checked.items()
+        for path in [_weights(recipe, folders[label])]
+    }
+
+
+def _recipe(label: str, fields: dict[str, Any]) -> Recipe:
+    try:
+        return Recipe.model_validate({"name": label, **fields})
+    except ValueError as error:
+        raise ScenarioError(f"recipe {label}: {error}") from error
+
+
+def _folder(recipe: Recipe, setting: Setting) -> Path:
+    digest = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:12]
+    return setting.keep / "trainings" / f"{recipe.name}-{digest}"
+
+
+def _weights(recipe: Recipe, folder: Path) -> Path:
+    return folder / f"{recipe.name}.safetensors"
+
+
+def _train(
+    labels: list[str], recipes: dict[str, Recipe], folders: dict[str, Path], setting: Setting
+) -> Any:
+    if setting.workers == 1 or len(labels) < 2:
+        for label in labels:
+            _one(recipes[label].model_dump_json(), folders[label], setting.device)
+            yield label
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(setting.workers, context, initializer=_one_thread) as pool:
+        waiting: dict[Future[None], str] = {
+            pool.submit(
+                _one, recipes[label].model_dump_json(), folders[label], setting.device
+            ): label
+            for label in labels
+        }
+        try:
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    future.result()
+                    yield waiting.pop(future)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _one(text: str, folder: Path, device: str) -> None:
+    recipe = Recipe.model_validate_json(text)
+    train_recipe(recipe, Path("reproduce"), folder, device, resume=True)

@@ -1,0 +1,1 @@
+"""Do et al., TranGDeepSC, ICT Express 2025."""

@@ -1,0 +1,20 @@
+"""Configuration of the objectives that belong to no paper (no torch here)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from semsim.config import PluginConfig, PluginField
+
+
+class ReconstructionConfig(PluginConfig):
+    """A codec learns to rebuild its images after the recipe's channel."""
+
+    room: ClassVar[str] = "objectives"
+    kind: Literal["reconstruction"] = "reconstruction"
+    codec: Annotated[PluginConfig, PluginField("codecs")]
+    """What to train; `weights: random` starts anew, a checkpoint is tuned further."""
+    rates: Literal["highest", "uniform"] = "highest"
+    """Send each batch at the codec's highest rate, or at one drawn among all that it offers."""
+    updates: int = 1
+    """Updates a batch, each with noise of its own."""

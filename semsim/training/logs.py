@@ -1,0 +1,57 @@
+"""TensorBoard logs of a training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from tensorboardX import SummaryWriter
+
+from semsim.training.loop import Progress
+
+#: Steps between two points of a curve.
+_EVERY = 10
+
+
+class Logs:
+    """Writes losses, figures, pace and learning rate below ``folder/tensorboard``.
+
+    A resumed run takes back what an interrupted one logged after its last checkpoint.
+
+    Args:
+        folder: the run's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "tensorboard"
+        self._writer: SummaryWriter | None = None
+
+    def __enter__(self) -> Logs:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def __call__(self, progress: Progress) -> None:
+        """Log one step."""
+        if self._writer is None:
+            self._writer = SummaryWriter(str(self._folder), purge_step=progress.step)
+        if progress.step % _EVERY == 0:
+            scalars = {
+                "loss": progress.loss,
+                "images per s": progress.images_per_s,
+                "learning rate": progress.learning_rate,
+            }
+            for name, value in scalars.items():
+                self._writer.add_scalar(f"training/{name}", value, progress.step)
+            for name, value in progress.figures.items():
+                self._writer.add_scalar(f"batch/{name}", value, progress.step)
+        if progress.evaluated:
+            for name, value in progress.held_out.items():
+                self._writer.add_scalar(f"held out/{name}", value, progress.step)

@@ -1,0 +1,67 @@
+"""The channel of a training recipe."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from semsim.link.air import PowerRule
+from semsim.link.link import Link
+from semsim.link.metrics import psnr_db
+from semsim.rng import Streams
+from semsim.training.recipe import LinkSettings, Uniform
+from semsim.types import Channel, Codec, Output, Rate, Source
+
+
+class Transmission:
+    """Sends batches through a recipe's channel; gradients flow through it.
+
+    Everything random here comes from one generator, which the loop seeds anew for every step, so
+    that a step does not depend on the ones before.
+
+    Args:
+        settings: channel and SNRs.
+        device: where to compute.
+        judged_db: SNRs at which codecs are judged.
+    """
+
+    def __init__(
+        self, settings: LinkSettings, device: str = "cpu", judged_db: tuple[float, ...] = ()
+    ) -> None:
+        self._settings = settings
+        self._generator = torch.Generator(device)
+        self._channel: Channel = settings.channel.build(device=device, generator=self._generator)
+        self._power = PowerRule(settings.power_constraint, settings.snr_convention)
+        self._judged_db = judged_db
+
+    def seed(self, streams: Streams) -> None:
+        """Start the numbers of one step."""
+        self._generator.set_state(streams.torch("link", self._generator.device).get_state())
+
+    def draw(self, count: int) -> Tensor:
+        """Draw SNRs in dB, ``[count]``: one for each image."""
+        law, device = self._settings.snr_db, self._generator.device
+        if not isinstance(law, Uniform):
+            return torch.full((count,), law, device=device)
+        share = torch.rand(count, generator=self._generator, device=device)
+        return law.low + (law.high - law.low) * share
+
+    def __call__(
+        self, codec: Codec, source: Source, rate: Rate | None = None, snr_db: Tensor | None = None
+    ) -> Output:
+        """Send a batch, at the codec's highest rate and at SNRs just drawn unless given."""
+        link = Link(codec, self._channel, power=self._power)
+        return link.transmit(
+            source, self.draw(len(source)) if snr_db is None else snr_db, rate
+        ).output
+
+    def judge(self, codec: Codec, source: Source) -> dict[str, float]:
+        """Return the mean of the images' PSNR at each judged SNR, at the codec's highest rate."""
+        link = Link(codec, self._channel, power=self._power)
+        figures = {}
+        for snr in self._judged_db:
+            image = link.transmit(source, snr).output.image
+            if image is None:
+                raise TypeError("the codec returns no image")
+            figures[f"psnr_db at {snr:g} dB"] = float(psnr_db(source.image, image).mean())
+        return figures
