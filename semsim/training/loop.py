@@ -191,17 +191,19 @@ class Trainer:
         return update, shown
 
     def _apply(self, update: Update) -> None:
-        optimizer = self.state.optimizers[update.model]
+        optimizers = self.state.optimizers[update.model]
         value = float(update.loss.detach())
         if not math.isfinite(value):
             raise self._failure(f"the loss is {value}")
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
         update.loss.backward()  # type: ignore[no-untyped-call]
-        weights = optimizer.param_groups[0]["params"]
+        weights = self.objective.models[update.model].parameters()
         norm = nn.utils.clip_grad_norm_(weights, self.recipe.optimizer.clip_norm)
         if not bool(torch.isfinite(norm)):
             raise self._failure(f"the gradient's norm is {float(norm)}")
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
 
     def _failure(self, what: str) -> TrainingError:
         kept = f"the last good checkpoint is {self.path}" if self.path.is_file() else "none is kept"
@@ -211,13 +213,17 @@ class Trainer:
         )
 
     def _set_learning_rates(self) -> float:
-        settings, state = self.recipe.optimizer, self.state
-        for name, optimizer in state.optimizers.items():
-            peak = settings.learning_rates.get(name, settings.learning_rate)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(peak, state.step, state.steps, settings)
-        first = next(iter(state.optimizers.values()))
-        return float(first.param_groups[0]["lr"])
+        state = self.state
+        groups = [
+            group
+            for several in state.optimizers.values()
+            for optimizer in several
+            for group in optimizer.param_groups
+        ]
+        for group in groups:
+            peak = group["initial_lr"]
+            group["lr"] = learning_rate(peak, state.step, state.steps, self.recipe.optimizer)
+        return float(groups[0]["lr"])
 
     def _due(self, every: int) -> bool:
         return self.state.step % every == 0 or self.state.step == self.state.steps

@@ -11,8 +11,11 @@ from semsim.link.config import PowerConstraint, SnrConvention
 
 
 class Optimizer(Strict):
-    """AdamW with linear warm-up and cosine decay to zero."""
+    """Linear warm-up and cosine decay to zero."""
 
+    kind: Literal["adamw", "muon"] = "adamw"
+    """`muon` updates matrices and convolutions by orthogonalised momentum and all else by AdamW; it
+    learns from far fewer images."""
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     warmup_steps: int = Field(200, ge=0)
@@ -23,6 +26,8 @@ class Optimizer(Strict):
 
     learning_rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """Learning rates of some models of an objective that has several."""
+    matrix_factor: float = Field(2.0, gt=0)
+    """Learning rate of Muon over that of AdamW; both are scaled to updates of like size."""
 
 
 class Uniform(Strict):

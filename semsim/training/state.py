@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from semsim.errors import CheckpointError, ScenarioError
+from semsim.training.optimizers import optimizers
 from semsim.training.recipe import Optimizer, Recipe
 
 Tensors = dict[str, Tensor]
@@ -39,7 +40,7 @@ class State:
     Attributes:
         models: what is trained.
         averaged: running averages of the weights, which is what is kept.
-        optimizers: one AdamW a model.
+        optimizers: of each model; every group knows its ``initial_lr``.
         step: batches done.
         steps: batches to do; ``None`` until a recipe in minutes knows its pace.
         best: for early stopping.
@@ -55,10 +56,8 @@ class State:
         self.models = models
         self.averaged = {name: copy.deepcopy(model).eval() for name, model in models.items()}
         self.optimizers = {
-            name: torch.optim.AdamW(
-                [weight for weight in model.parameters() if weight.requires_grad],
-                lr=settings.learning_rate,
-                weight_decay=settings.weight_decay,
+            name: optimizers(
+                model, settings.learning_rates.get(name, settings.learning_rate), settings
             )
             for name, model in models.items()
         }
@@ -100,7 +99,10 @@ class State:
                 "steps": self.steps,
                 "models": _tensors(self.models),
                 "averaged": _tensors(self.averaged),
-                "optimizers": {name: opt.state_dict() for name, opt in self.optimizers.items()},
+                "optimizers": {
+                    name: [optimizer.state_dict() for optimizer in several]
+                    for name, several in self.optimizers.items()
+                },
                 "best": vars(self.best),
             },
             temporary,
@@ -126,8 +128,9 @@ class State:
             )
         _fill(self.models, kept["models"])
         _fill(self.averaged, kept["averaged"])
-        for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(kept["optimizers"][name])
+        for name, several in self.optimizers.items():
+            for optimizer, found in zip(several, kept["optimizers"][name], strict=True):
+                optimizer.load_state_dict(found)
         self.step, self.steps, self.best = kept["step"], kept["steps"], Best(**kept["best"])
 
 

@@ -15,6 +15,7 @@ from semsim.codecs.jscc.oracle_network import OracleNetwork
 from semsim.codecs.jscc.residual import ResidualConv
 from semsim.codecs.jscc.sizes import grid
 from semsim.codecs.layers.attention_feature import AttentionFeature
+from semsim.codecs.layers.pixels import centred
 from semsim.types import Csi, ImageShape, Rate
 
 _SHRINK = 4
@@ -149,7 +150,7 @@ class AdjsccV(AnalogCodec):
 
     def _code(self, image: Tensor, csi: Csi) -> Tensor:
         """``[B, 3, H, W]`` to all channels, ``[B, 48, H/4, W/4]``."""
-        x, known = image, snr_db(csi)
+        x, known = centred(image), snr_db(csi)
         for layer, attention in zip(self.encoder, self.encoder_attention, strict=True):
             x = attention(layer(x), known)
         return x

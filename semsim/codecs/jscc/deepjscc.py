@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from semsim.codecs.analog import AnalogCodec
 from semsim.codecs.jscc.config import DeepJsccConfig, DeepJsccModel
 from semsim.codecs.jscc.sizes import feature_counts, grid
+from semsim.codecs.layers.pixels import centred
 from semsim.types import Csi, ImageShape, Rate
 
 
@@ -45,6 +47,9 @@ class DeepJscc(AnalogCodec):
         ]
         self.encoder = nn.Sequential(*encoder)
         self.decoder = nn.Sequential(*decoder[:-1], nn.Sigmoid())
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                _start(layer)
 
     def feature_counts(self, shape: ImageShape) -> dict[str, int]:
         """C real features at each place of a grid of quarter sides.
@@ -56,7 +61,7 @@ class DeepJscc(AnalogCodec):
 
     def features(self, image: Tensor, csi: Csi, rate: Rate) -> Tensor:  # noqa: ARG002
         """``[B, 3, H, W]`` to ``[B, c·H·W/16]``."""
-        z: Tensor = self.encoder(image)
+        z: Tensor = self.encoder(centred(image))
         return z.flatten(1)
 
     def restore(self, features: Tensor, csi: Csi, rate: Rate) -> Tensor:  # noqa: ARG002
@@ -64,3 +69,17 @@ class DeepJscc(AnalogCodec):
         rows, columns = grid(rate.shape, self.model.shrink)
         image: Tensor = self.decoder(features.view(-1, self.model.channels, rows, columns))
         return image
+
+
+def _start(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    """Keep the variance of what passes a layer and its PReLU of slope 1/4 (He et al. 2015, eq. 15).
+
+    PyTorch's own start is for other nonlinearities; five such layers shrink everything, and the
+    network spends its first thousands of batches on growing again.
+    """
+    taps = layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
+    if isinstance(layer, nn.ConvTranspose2d):
+        taps //= layer.stride[0] * layer.stride[1]  # the others meet the zeros between inputs
+    nn.init.normal_(layer.weight, std=math.sqrt(2.0 / ((1 + 0.25**2) * taps)))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

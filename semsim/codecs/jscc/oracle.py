@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from semsim.codecs.jscc.adjscc_v import AdjsccV
 from semsim.codecs.jscc.config import OracleConfig
+from semsim.errors import ScenarioError
 from semsim.types import Csi, Product, Rate, Source, Transmit, Update
 from semsim.units import db_to_linear, linear_to_db
 
@@ -21,7 +22,7 @@ class OracleObjective:
     but the Oracle Network is frozen, so that the codec leaves as it came.
 
     Raises:
-        TypeError: if the codec is no ADJSCC-V.
+        ScenarioError: if the codec is no ADJSCC-V.
     """
 
     Config = OracleConfig
@@ -29,8 +30,9 @@ class OracleObjective:
     def __init__(self, config: OracleConfig, transmit: Transmit, device: str = "cpu") -> None:
         codec = config.codec.build(device=device)
         if not isinstance(codec, AdjsccV):
-            raise TypeError(
-                f"codec {config.codec.kind!r} has no Oracle Network; name one of kind 'adjscc_v'"
+            raise ScenarioError(
+                f"objective.codec: {config.codec.kind!r} has no Oracle Network; name one of kind "
+                "'adjscc_v'"
             )
         codec.requires_grad_(False)
         codec.oracle_network.requires_grad_(True)

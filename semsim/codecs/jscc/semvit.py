@@ -8,6 +8,7 @@ from semsim.codecs.analog import AnalogCodec
 from semsim.codecs.jscc.config import SemVitConfig, SemVitModel
 from semsim.codecs.jscc.sizes import feature_counts, grid
 from semsim.codecs.layers.gdn import Gdn
+from semsim.codecs.layers.pixels import centred
 from semsim.codecs.layers.relative_attention import RelativeBlock
 from semsim.types import Csi, ImageShape, Rate
 
@@ -67,7 +68,7 @@ class SemVit(AnalogCodec):
 
     def features(self, image: Tensor, csi: Csi, rate: Rate) -> Tensor:  # noqa: ARG002
         """``[B, 3, H, W]`` to ``[B, c·H·W/16]``."""
-        z: Tensor = self.encoder(image)
+        z: Tensor = self.encoder(centred(image))
         return z.flatten(1)
 
     def restore(self, features: Tensor, csi: Csi, rate: Rate) -> Tensor:  # noqa: ARG002

@@ -11,6 +11,7 @@ from semsim.codecs.jscc.channel_modnet import ChannelModNet
 from semsim.codecs.jscc.config import WittConfig, WittModel
 from semsim.codecs.jscc.csi import snr_db
 from semsim.codecs.jscc.sizes import feature_counts, grid
+from semsim.codecs.layers.pixels import centred, pixels
 from semsim.codecs.layers.swin import PatchDivision, PatchMerging, swin_blocks
 from semsim.types import Csi, ImageShape, Rate
 
@@ -81,7 +82,8 @@ class Witt(AnalogCodec):
 
     def features(self, image: Tensor, csi: Csi, rate: Rate) -> Tensor:  # noqa: ARG002
         """``[B, 3, H, W]`` to ``[B, C·h·w]``."""
-        x = self.norm(self.encoder(self.embed(image).permute(0, 2, 3, 1)))  # [B, h, w, width]
+        embedded = self.embed(centred(image)).permute(0, 2, 3, 1)
+        x = self.norm(self.encoder(embedded))  # [B, h, w, width]
         z: Tensor = self.head(self.encoder_modnet(x, snr_db(csi)))
         return z.flatten(1)
 
@@ -90,4 +92,4 @@ class Witt(AnalogCodec):
         rows, columns = grid(rate.shape, self.model.shrink)
         y = self.tail(features.view(-1, rows, columns, self.model.channels))
         image: Tensor = self.decoder(self.decoder_modnet(y, snr_db(csi)))
-        return image.permute(0, 3, 1, 2).contiguous()
+        return pixels(image.permute(0, 3, 1, 2)).contiguous()

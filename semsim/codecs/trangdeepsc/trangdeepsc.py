@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from semsim.codecs.analog import AnalogCodec
+from semsim.codecs.layers.pixels import centred, pixels
 from semsim.codecs.trangdeepsc.config import TranGDeepScConfig, TranGDeepScModel
 from semsim.codecs.trangdeepsc.patches import (
     channel_decoder,
@@ -49,7 +50,7 @@ class TranGDeepSc(AnalogCodec):
 
     def features(self, image: Tensor, csi: Csi, rate: Rate) -> Tensor:  # noqa: ARG002
         """``[B, 3, H, W]`` to Z, ``[B, N·K]`` (eq. 2-4)."""
-        embedded = self.embed(image).permute(0, 2, 3, 1)  # [B, h, w, D]
+        embedded = self.embed(centred(image)).permute(0, 2, 3, 1)  # [B, h, w, D]
         z: Tensor = self.channel_encoder(self.semantic_encoder(embedded))
         return z.flatten(1)
 
@@ -59,7 +60,7 @@ class TranGDeepSc(AnalogCodec):
         y = features.view(len(features), rows, columns, self.model.symbols)
         rebuilt = self.semantic_decoder(self.channel_decoder(y))
         image: Tensor = self.unembed(rebuilt.permute(0, 3, 1, 2))
-        return image
+        return pixels(image)
 
 
 def _blocks(model: TranGDeepScModel) -> nn.Sequential:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsim.codecs.analog import AnalogCodec
+from semsim.codecs.layers.pixels import centred, pixels
 from semsim.codecs.layers.transformer import pre_norm_blocks
 from semsim.codecs.trangdeepsc.config import ViTDeepScConfig, ViTDeepScModel
 from semsim.codecs.trangdeepsc.patches import (
@@ -53,7 +54,7 @@ class ViTDeepSc(AnalogCodec):
 
     def features(self, image: Tensor, csi: Csi, rate: Rate) -> Tensor:  # noqa: ARG002
         """``[B, 3, H, W]`` to Z, ``[B, N·K]`` (eq. 2-4)."""
-        embedded = self.embed(image)  # [B, D, h, w]
+        embedded = self.embed(centred(image))  # [B, D, h, w]
         position = self._position(embedded.shape[2], embedded.shape[3])
         sequence = embedded.flatten(2).transpose(1, 2) + position  # [B, N, D]
         z: Tensor = self.channel_encoder(self.encoder_norm(self.semantic_encoder(sequence)))
@@ -65,8 +66,8 @@ class ViTDeepSc(AnalogCodec):
         y = features.view(len(features), rows * columns, self.model.symbols)
         sequence = self.channel_decoder(y) + self._position(rows, columns)
         rebuilt = self.unembed(self.decoder_norm(self.semantic_decoder(sequence)))
-        pixels = rebuilt.transpose(1, 2).unflatten(2, (rows, columns))  # [B, 3·patch², h, w]
-        return F.pixel_shuffle(pixels, self.model.patch)
+        patches = rebuilt.transpose(1, 2).unflatten(2, (rows, columns))  # [B, 3·patch², h, w]
+        return pixels(F.pixel_shuffle(patches, self.model.patch))
 
     def _position(self, rows: int, columns: int) -> Tensor:
         """Return the position embedding of a grid, ``[rows·columns, D]``."""

@@ -66,7 +66,7 @@ def test_training_writes_weights_that_the_codec_loads(tmp_path: Path) -> None:
     folder, json_file = str(tmp_path), str(tmp_path / "c")
     done = invoke("train", str(recipe), "--folder", folder, "-q", "--json", json_file)
     assert done.exit_code == 0
-    card = json.loads((tmp_path / "c").read_text())
+    (card,) = json.loads((tmp_path / "c").read_text())
     weights = WeightsFile(path=Path(card["weights"]), sha256=card["sha256"])
     codec = Ftsc(FtscConfig(scalings=("[4,2]",), weights={"[4,2]": weights}))
     # 16 entries: 4 bits an index, 4·4 + 2·2 indices.

@@ -9,6 +9,7 @@ from torch import Tensor
 from semsim import Link, load_channel
 from semsim.codecs.jscc.config import AdjsccVConfig, DeepJsccConfig, OracleConfig
 from semsim.codecs.jscc.oracle import OracleObjective
+from semsim.errors import ScenarioError
 from semsim.link.metrics import psnr_db
 from semsim.types import Csi, Source
 from semsim.units import db_to_linear
@@ -92,10 +93,10 @@ def test_what_it_leaves_behind() -> None:
     training, _ = objective()
     product = training.products()[0]
     assert product.model == "codec"
-    assert product.codec == {"kind": "adjscc_v"}
+    assert product.codec == {"kind": "adjscc_v", "weights": "WEIGHTS"}
     assert AdjsccVConfig(weights="random", model=product.sizes).model.lengths == (2, 7, 12)
 
 
 def test_a_codec_without_an_oracle_is_refused() -> None:
-    with pytest.raises(TypeError, match="'deepjscc' has no Oracle Network"):
+    with pytest.raises(ScenarioError, match="'deepjscc' has no Oracle Network"):
         OracleObjective(OracleConfig(codec=DeepJsccConfig(weights="random")), Transmit())

@@ -69,7 +69,12 @@ COTRAINING = {
 }
 
 
-@pytest.mark.parametrize("changes", [{}, JSCC, COTRAINING], ids=["vqvae2", "jscc", "cotraining"])
+MUON = {**JSCC, "optimizer": {"kind": "muon", "warmup_steps": 2}}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, JSCC, COTRAINING, MUON], ids=["vqvae2", "jscc", "cotraining", "muon"]
+)
 def test_a_resumed_run_is_the_same_run(changes: dict, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     whole = train(recipe(10, **changes), tmp_path / "whole")
