@@ -135,6 +135,7 @@ def size_bytes(name: str) -> int:
 
 
 def _folder() -> Any:
+    # Here as well as in semsim.codecs.checkpoints, which would load torch to list names.
     return files("semsim.codecs") / "weights"
 
 

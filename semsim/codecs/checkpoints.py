@@ -98,19 +98,24 @@ def write(path: Path, state: dict[str, Tensor], model: dict[str, Any]) -> str:
     return sha256_of(path)
 
 
+def folder() -> Any:
+    """Return where the shipped checkpoints are."""
+    return files("semsim.codecs") / "weights"
+
+
 def shipped(name: str) -> Checkpoint:
     """Read the shipped checkpoint ``name`` and check it against the hash on its card.
 
     Raises:
         CheckpointError: if it is missing or damaged.
     """
-    with as_file(files("semsim.codecs") / "weights") as folder:
-        card_path = folder / f"{name}.yaml"
+    with as_file(folder()) as place:
+        card_path = place / f"{name}.yaml"
         if not card_path.is_file():
             remedy = _HOW_TO_REBUILD.format(name=name.replace("-", "_"))
             raise CheckpointError(f"no shipped weights are named {name!r}; {remedy}")
         card = read_yaml(card_path).data
-        return read(folder / f"{name}.safetensors", card["sha256"])
+        return read(place / f"{name}.safetensors", card["sha256"])
 
 
 def named(weights: str | WeightsFile) -> Checkpoint | None:

@@ -26,6 +26,7 @@ _SNRS_DB = {"start": 0, "stop": 18, "step": 3}
 #: A public code's definition under which 18 dB nominal are 36 dB of Es/N0.
 _LEGACY = "variance_as_std"
 _SEED = 3
+_IMAGES = {"small": 64, "paper": 1000}
 
 
 def measure(setting: Setting) -> Measured:
@@ -42,7 +43,7 @@ def measure(setting: Setting) -> Measured:
         "source": source,
         "channels": ["awgn"],
         "snr_db": _SNRS_DB,
-        "images": 64 if small else 1000,
+        "images": _IMAGES[setting.scale],
     }
     # Each at its highest rate; ADJSCC-V offers lower ones as well.
     systems = [
