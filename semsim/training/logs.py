@@ -43,15 +43,18 @@ class Logs:
         if self._writer is None:
             self._writer = SummaryWriter(str(self._folder), purge_step=progress.step)
         if progress.step % _EVERY == 0:
-            scalars = {
+            own = {
                 "loss": progress.loss,
                 "images per s": progress.images_per_s,
                 "learning rate": progress.learning_rate,
             }
-            for name, value in scalars.items():
-                self._writer.add_scalar(f"training/{name}", value, progress.step)
-            for name, value in progress.figures.items():
-                self._writer.add_scalar(f"batch/{name}", value, progress.step)
+            self._add("training", own, progress.step)
+            self._add("batch", progress.figures, progress.step)
         if progress.evaluated:
-            for name, value in progress.held_out.items():
-                self._writer.add_scalar(f"held out/{name}", value, progress.step)
+            self._add("held_out", progress.held_out, progress.step)
+
+    def _add(self, group: str, figures: dict[str, float], step: int) -> None:
+        if self._writer is not None:
+            for name, value in figures.items():
+                # TensorBoard keeps tags to letters, digits and a few signs.
+                self._writer.add_scalar(f"{group}/{name.replace(' ', '_')}", value, step)
