@@ -69,4 +69,4 @@ class FlatMuon(torch.optim.Muon):
         """Move the weights by their gradients."""
         for weight, view in zip(self._weights, self.param_groups[0]["params"], strict=True):
             view.grad = None if weight.grad is None else weight.grad.flatten(1)
-        return super().step(closure)
+        return super().step(closure)  # type: ignore[no-untyped-call]
