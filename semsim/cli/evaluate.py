@@ -24,7 +24,7 @@ def evaluate(
     ],
     source: Annotated[
         str, typer.Option(help="A source's kind, or a mapping as in scenarios.")
-    ] = "{kind: photos, size: 32}",
+    ] = "{kind: photos, size: 32, least: 0.3}",
     channel: Annotated[
         list[str] | None,
         typer.Option(

@@ -15,7 +15,7 @@ from semsim.experiments.trangdeepsc.systems import arms
 
 SEEDS = (1, 2, 3)
 #: Batches of the control at scale ``small``; enough to see a tendency, far from convergence.
-_STEPS = 250
+_STEPS = 180
 #: SNRs at which the arms are judged; the first is the one they are trained at.
 _SNRS_DB = (12, 6, 18)
 
@@ -59,13 +59,15 @@ def control(setting: Setting) -> pd.DataFrame:
 def _settings(seed: int) -> dict[str, Any]:
     return {
         "link": {"channel": "awgn", "snr_db": 12},
-        "sources": [{"kind": "photos", "split": "train", "size": 32, "crop": "random"}],
+        "sources": [
+            {"kind": "photos", "split": "train", "size": 32, "crop": "random", "least": 0.3}
+        ],
         "batch": 16,
         "steps": _STEPS,
         "seed": seed,
-        "optimizer": {"warmup_steps": 50, "average": 0.98},
+        "optimizer": {"kind": "muon", "warmup_steps": 40, "average": 0.98},
         "evaluation": {
-            "source": {"kind": "photos", "split": "test", "size": 32},
+            "source": {"kind": "photos", "split": "test", "size": 32, "least": 0.3},
             "count": 64,
             "snr_db": list(_SNRS_DB),
         },
