@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from semsim.training.recipe import Optimizer
 
@@ -19,7 +19,7 @@ def optimizers(model: nn.Module, rate: float, settings: Optimizer) -> list[torch
         settings: which kind.
     """
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    mixing = [weight for weight in weights if _mixes(weight)] if settings.kind == "muon" else []
+    mixing = _mixing(model) if settings.kind == "muon" else []
     chosen = {id(weight) for weight in mixing}
     others = [weight for weight in weights if id(weight) not in chosen]
     made: list[torch.optim.Optimizer] = []
@@ -31,9 +31,22 @@ def optimizers(model: nn.Module, rate: float, settings: Optimizer) -> list[torch
     return made
 
 
-def _mixes(weight: Tensor) -> bool:
-    """Whether a weight mixes features: a matrix, or a convolution that is not depthwise."""
-    return weight.ndim >= 2 and weight.shape[1] > 1
+def _mixing(model: nn.Module) -> list[nn.Parameter]:
+    """Return the weights that mix features: matrices, and convolutions that are not depthwise."""
+    apart = {
+        id(weight)
+        for module in model.modules()
+        if getattr(module, "elementwise", False)
+        for weight in module.parameters(recurse=False)
+    }
+    return [
+        weight
+        for weight in model.parameters()
+        if weight.requires_grad
+        and weight.ndim >= 2
+        and weight.shape[1] > 1
+        and id(weight) not in apart
+    ]
 
 
 class FlatMuon(torch.optim.Muon):

@@ -25,6 +25,9 @@ class Gdn(nn.Module):
         inverse: multiply by the root instead of dividing by it.
     """
 
+    #: β and γ act entry by entry: optimisers that treat matrices as such must leave γ alone.
+    elementwise = True
+
     def __init__(self, channels: int, inverse: bool = False) -> None:
         super().__init__()
         self.inverse = inverse

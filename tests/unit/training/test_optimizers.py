@@ -1,18 +1,23 @@
 import torch
 from torch import nn
 
+from semsim.codecs.layers.gdn import Gdn
 from semsim.training.optimizers import FlatMuon, optimizers
 from semsim.training.recipe import Optimizer
 
 
 def test_muon_takes_what_mixes_features_and_adamw_the_rest() -> None:
     model = nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3, groups=4), nn.Flatten(), nn.Linear(4, 2)
+        nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3, groups=4), Gdn(4), nn.Flatten(), nn.Linear(4, 2)
     )
-    conv, depthwise, linear = model[0], model[1], model[3]
+    conv, depthwise, gdn, linear = model[0], model[1], model[2], model[4]
     adamw, muon = optimizers(model, 1e-3, Optimizer(kind="muon", matrix_factor=3.0))
     assert {id(weight) for weight in adamw.param_groups[0]["params"]} == {
-        id(w) for w in (conv.bias, depthwise.weight, depthwise.bias, linear.bias)
+        id(w)
+        for w in (
+            *(conv.bias, depthwise.weight, depthwise.bias, linear.bias),
+            *(gdn.root_beta, gdn.root_gamma),
+        )
     }
     shapes = [tuple(view.shape) for view in muon.param_groups[0]["params"]]
     assert shapes == [(4, 27), (2, 4)]
