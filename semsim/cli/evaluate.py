@@ -39,7 +39,7 @@ def evaluate(
     draws: Annotated[int, typer.Option(min=1, help="How often to send each.")] = 1,
     rate: Annotated[
         list[str] | None,
-        typer.Option(help="Name of a rate; the default is all that a codec offers."),
+        typer.Option(help="Name of a rate of the first codec; the default is all that it offers."),
     ] = None,
     separation: Annotated[
         list[str] | None,

@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from torch import Tensor, nn
+from torch import nn
 
-from semsim.codecs.analog import AnalogCodec
 from semsim.codecs.jscc.config import DeepJsccConfig, DeepJsccModel
-from semsim.codecs.jscc.sizes import feature_counts, grid
-from semsim.codecs.layers.pixels import centred
-from semsim.types import Csi, ImageShape, Rate
+from semsim.codecs.jscc.grid_codec import GridCodec
 
 
-class DeepJscc(AnalogCodec):
+class DeepJscc(GridCodec):
     """Five 5×5 convolutions at each end (Fig. 2 of the paper).
 
     ::
@@ -50,25 +47,6 @@ class DeepJscc(AnalogCodec):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
                 _start(layer)
-
-    def feature_counts(self, shape: ImageShape) -> dict[str, int]:
-        """C real features at each place of a grid of quarter sides.
-
-        Raises:
-            ValueError: if 4 does not divide the image's sides, or it is not RGB.
-        """
-        return feature_counts(shape, self.model.shrink, self.model.channels)
-
-    def features(self, image: Tensor, csi: Csi, rate: Rate) -> Tensor:  # noqa: ARG002
-        """``[B, 3, H, W]`` to ``[B, c·H·W/16]``."""
-        z: Tensor = self.encoder(centred(image))
-        return z.flatten(1)
-
-    def restore(self, features: Tensor, csi: Csi, rate: Rate) -> Tensor:  # noqa: ARG002
-        """``[B, c·H·W/16]`` to ``[B, 3, H, W]`` in 0..1."""
-        rows, columns = grid(rate.shape, self.model.shrink)
-        image: Tensor = self.decoder(features.view(-1, self.model.channels, rows, columns))
-        return image
 
 
 def _start(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
-from semsim.codecs.analog import AnalogCodec
 from semsim.codecs.jscc.config import SemVitConfig, SemVitModel
-from semsim.codecs.jscc.sizes import feature_counts, grid
+from semsim.codecs.jscc.grid_codec import GridCodec
 from semsim.codecs.layers.gdn import Gdn
-from semsim.codecs.layers.pixels import centred
 from semsim.codecs.layers.relative_attention import RelativeBlock
-from semsim.types import Csi, ImageShape, Rate
 
 
-class SemVit(AnalogCodec):
+class SemVit(GridCodec):
     """Two convolution layers, then a vision transformer layer; the decoder mirrors it.
 
     ::
@@ -57,25 +54,6 @@ class SemVit(AnalogCodec):
             nn.Conv2d(width, 3, 1),
             nn.Sigmoid(),
         )
-
-    def feature_counts(self, shape: ImageShape) -> dict[str, int]:
-        """The real features: c at each place of a grid of quarter sides.
-
-        Raises:
-            ValueError: if 4 does not divide the image's sides, or it is not RGB.
-        """
-        return feature_counts(shape, self.model.shrink, self.model.channels)
-
-    def features(self, image: Tensor, csi: Csi, rate: Rate) -> Tensor:  # noqa: ARG002
-        """``[B, 3, H, W]`` to ``[B, c·H·W/16]``."""
-        z: Tensor = self.encoder(centred(image))
-        return z.flatten(1)
-
-    def restore(self, features: Tensor, csi: Csi, rate: Rate) -> Tensor:  # noqa: ARG002
-        """``[B, c·H·W/16]`` to ``[B, 3, H, W]`` in 0..1."""
-        rows, columns = grid(rate.shape, self.model.shrink)
-        image: Tensor = self.decoder(features.view(-1, self.model.channels, rows, columns))
-        return image
 
 
 def _gdn(model: SemVitModel, inverse: bool) -> list[nn.Module]:
