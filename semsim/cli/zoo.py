@@ -96,12 +96,27 @@ def rebuild(
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a shipped checkpoint again by its recipe; the shipped one stays as it is."""
+    """Train a shipped checkpoint again by its recipe; the shipped one stays as it is.
+
+    A recipe that starts from the weights of another is preceded by that one.
+    """
     from semsim import zoo
     from semsim.cli.train import train
+    from semsim.config import load
+    from semsim.errors import SemsimError
+    from semsim.training.recipe import Recipe
 
     card = zoo.card(name)
     if card.needs:
         typer.echo(f"{card.recipe} needs: {card.needs}")
-    train(recipes / card.recipe, folder, resume, device, json, quiet)
+    stages = [recipes / card.recipe]
+    while (before := load(stages[0], Recipe).after) is not None:
+        if recipes / before in stages:
+            raise SemsimError(f"{stages[0]}: 'after: {before}' leads back to itself")
+        stages.insert(0, recipes / before)
+    for stage in stages[:-1]:
+        first = load(stage, Recipe).name
+        if not (folder / first / f"{first}.safetensors").exists():
+            train(stage, folder, resume, device, None, quiet)
+    train(stages[-1], folder, resume, device, json, quiet)
     typer.echo(f"shipped: SHA-256 {card.sha256}, after {card.steps} steps: {card.figures}")

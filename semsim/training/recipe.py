@@ -85,6 +85,9 @@ class Recipe(Strict):
         default_factory=dict
     )
     """Names of the weights of an objective's further models; the default is NAME-model."""
+    after: str | None = Field(None, pattern=r"^[\w.-]+\.yaml$")
+    """A recipe in the same folder whose weights this one starts from; `semsim zoo rebuild` runs it
+    first."""
     objective: Annotated[PluginConfig, PluginField("objectives")]
     """What is trained, and by which algorithm."""
     link: LinkSettings | None = None

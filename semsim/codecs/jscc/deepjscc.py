@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 from torch import nn
 
+from semsim.codecs.jscc.block_start import start_at_blocks
 from semsim.codecs.jscc.config import DeepJsccConfig, DeepJsccModel
 from semsim.codecs.jscc.grid_codec import GridCodec
 
@@ -21,7 +21,8 @@ class DeepJscc(GridCodec):
     A PReLU follows every convolution but the last, which a sigmoid follows; the paper leaves open
     how many slopes a PReLU has: one a filter, as where it was introduced (He et al. 2015).
     156,483 parameters at CBR 1/6 (c = 16), 143,667 at 1/12 (c = 8). Any image whose sides 4
-    divides will do. It knows no SNR: the paper trains a network for each.
+    divides will do. It knows no SNR: the paper trains a network for each. It starts where
+    :mod:`semsim.codecs.jscc.block_start` says; the paper names no start.
     """
 
     Config = DeepJsccConfig
@@ -44,20 +45,4 @@ class DeepJscc(GridCodec):
         ]
         self.encoder = nn.Sequential(*encoder)
         self.decoder = nn.Sequential(*decoder[:-1], nn.Sigmoid())
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                _start(layer)
-
-
-def _start(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
-    """Keep the variance of what passes a layer and its PReLU of slope 1/4 (He et al. 2015, eq. 15).
-
-    PyTorch's own start is for other nonlinearities; five such layers shrink everything, and the
-    network spends its first thousands of batches on growing again.
-    """
-    taps = layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
-    if isinstance(layer, nn.ConvTranspose2d):
-        taps //= layer.stride[0] * layer.stride[1]  # the others meet the zeros between inputs
-    nn.init.normal_(layer.weight, std=math.sqrt(2.0 / ((1 + 0.25**2) * taps)))
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
+        start_at_blocks(self.encoder, self.decoder)

@@ -25,9 +25,10 @@ _VITDEEPSC: dict[str, Any] = {"kind": "vitdeepsc", "weights": "random"}
 
 
 def shipped() -> dict[str, dict[str, Any]]:
-    """Codecs with the weights that ship, by label."""
+    """Codecs with the weights that ship, by label; ``double`` is an arm of the control only."""
     kinds = {"vitdeepsc": "vitdeepsc", "semvit": "semvit", "adjscc-v": "adjscc_v"}
-    return {label: {"kind": kinds.get(label, "trangdeepsc"), "weights": label} for label in LABELS}
+    labels = [label for label in LABELS if label != "trangdeepsc-double"]
+    return {label: {"kind": kinds.get(label, "trangdeepsc"), "weights": label} for label in labels}
 
 
 def arms(settings: dict[str, Any], student_rate: float, teacher_rate: float) -> dict[str, Any]:

@@ -67,3 +67,35 @@ def test_a_checkpoint_is_rebuilt_by_the_recipe_on_its_card(tmp_path: Path) -> No
     assert done.exit_code == 0, done.output
     assert (tmp_path / "ftsc-2-2" / "ftsc-2-2.safetensors").is_file()
     assert "shipped: SHA-256" in done.output
+
+
+_STAGE = (
+    "objective: {kind: reconstruction, codec: {kind: deepjscc, weights: WEIGHTS}}\n"
+    "link: {channel: awgn, snr_db: 10}\n"
+    "sources: [{kind: photos, split: train, size: 16, crop: random}]\n"
+    "batch: 2\nsteps: 2\n"
+)
+
+
+def test_a_recipe_that_starts_from_another_is_rebuilt_after_it(tmp_path: Path) -> None:
+    first = tmp_path / "first" / "first.safetensors"
+    (tmp_path / "first.yaml").write_text("name: first\n" + _STAGE.replace("WEIGHTS", "random"))
+    (tmp_path / "ftsc_2_2.yaml").write_text(
+        "name: second\nafter: first.yaml\n" + _STAGE.replace("WEIGHTS", f"{{path: '{first}'}}")
+    )
+    command = ["zoo", "rebuild", "ftsc-2-2", "--recipes", str(tmp_path), "-q", "--folder"]
+    done = CliRunner().invoke(app, [*command, str(tmp_path)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    written = first.stat().st_mtime_ns
+    assert (tmp_path / "second" / "second.safetensors").is_file()
+    again = CliRunner().invoke(app, [*command, str(tmp_path)], catch_exceptions=False)
+    assert again.exit_code == 0, again.output
+    assert first.stat().st_mtime_ns == written, "the first stage was there already"
+
+
+def test_recipes_that_come_after_each_other_are_refused(tmp_path: Path) -> None:
+    stage = _STAGE.replace("WEIGHTS", "random")
+    (tmp_path / "ftsc_2_2.yaml").write_text("name: one\nafter: two.yaml\n" + stage)
+    (tmp_path / "two.yaml").write_text("name: two\nafter: ftsc_2_2.yaml\n" + stage)
+    done = CliRunner().invoke(app, ["zoo", "rebuild", "ftsc-2-2", "--recipes", str(tmp_path)])
+    assert "leads back to itself" in str(done.exception)
