@@ -17,6 +17,7 @@ import numpy as np
 from semsim.allocation.baselines import Equal
 from semsim.allocation.config import EqualConfig, UtilityConfig
 from semsim.allocation.problem import Problem
+from semsim.allocation.quality import PAPER
 from semsim.allocation.subproblems import RhoStep, ShareStep
 from semsim.engine.budget import Budget
 from semsim.engine.config import CellConfig, ComputeConfig
@@ -41,7 +42,7 @@ def measure(users: int) -> tuple[float, float]:
     """Return the median milliseconds of an iteration, canonicalised once and rebuilt."""
     rng = np.random.default_rng(0)
     cell = CellConfig(bandwidth_hz=5000, power_w=50)
-    problem = Problem(Budget(cell, ComputeConfig(), (3, 256, 256)), UtilityConfig())
+    problem = Problem(Budget(cell, ComputeConfig(), (3, 256, 256)), UtilityConfig(), PAPER)
     gain = 1e-3 * rng.uniform(1, 1000, (DROPS, users)) ** -2
     start = Equal(EqualConfig(), problem, rng).allocate(DownlinkState(gain, gain))
     rho_step, share_step = RhoStep(problem, users, SOLVER), ShareStep(problem, users, SOLVER)

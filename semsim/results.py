@@ -54,7 +54,7 @@ class Results:
 
     Attributes:
         name: of the scenario.
-        task: ``downlink`` or ``link``.
+        task: ``downlink``, ``link``, ``adapt`` or ``experiment``.
         tables: by name, one row a measurement; ``slots`` for a downlink (one row a user, slot and
             allocator), ``sweep`` for a link (one row an image, rate and SNR).
         summary: the figures to read first, plain data.
@@ -62,6 +62,7 @@ class Results:
         pictures: by title.
         weights: SHA-256 of the weights used, by codec and rate.
         seconds: wall time by stage.
+        files: to lie beside the tables, by name.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Results:
     pictures: dict[str, Pictures] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def slots(self) -> pd.DataFrame:
@@ -84,9 +86,11 @@ class Results:
         return self.tables["sweep"]
 
     def write(self, folder: Path) -> None:
-        """Write tables, summary, scenario and manifest into ``folder``."""
+        """Write tables, files, summary, scenario and manifest into ``folder``."""
         for name, table in self.tables.items():
             table.to_parquet(folder / f"{name}.parquet", index=False)
+        for name, content in self.files.items():
+            (folder / name).write_bytes(content)
         text = yaml.safe_dump(self.scenario, sort_keys=False, allow_unicode=True)
         (folder / "scenario.resolved.yaml").write_text(text, encoding="utf-8")
         write_json(folder / "summary.json", self.summary)

@@ -10,6 +10,8 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from semsim.allocation.config import UtilityConfig
 from semsim.codecs.classical.config import ClassicalFormat
+from semsim.codecs.ftsc.config import FtscConfig
+from semsim.codecs.ftsc.tuning.config import TuningConfig
 from semsim.config import PluginConfig, PluginField, Strict, load_tagged
 from semsim.engine.config import CellConfig, ComputeConfig, FeedbackConfig
 from semsim.link.config import ModemConfig, PowerConstraint, SnrConvention
@@ -253,8 +255,48 @@ class LinkScenario(ScenarioBase):
         return self.snr_db.values() if isinstance(self.snr_db, SnrRange) else self.snr_db
 
 
-Scenario = DownlinkScenario | LinkScenario
-TASKS: dict[str, type[Scenario]] = {"downlink": DownlinkScenario, "link": LinkScenario}
+class AdaptScenario(ScenarioBase):
+    """A deployed FTSC codec is tuned on images that it does not know (FTSC, Section IV)."""
+
+    task: Literal["adapt"]
+    codec: CodecConfig
+    """FTSC of one scaling rate: what both ends have been deployed with."""
+    channel: ChannelConfig | None = None
+    """Between the two ends; none is the paper's ideal channel."""
+    snr_db: float = 20.0
+    """Es/N0 in dB; plays no part without a channel."""
+    modem: ModemConfig = ModemConfig(mcs="adaptive", retransmissions=3)
+    """For indices, and for originals, which are sent until they arrive."""
+    tuning: TuningConfig = TuningConfig()
+    """Mode, iterations, learning rates."""
+    images: int = Field(32, ge=1)
+    """How many images to send for fine-tuning."""
+    judged: int = Field(64, ge=2)
+    """How many others to judge before and after."""
+    watch_every: int = Field(25, ge=1)
+    """Iterations between two looks at the judged images, for the convergence plot."""
+    bandwidth_hz: float = Field(1e6, gt=0)
+    """For the time on the air."""
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> AdaptScenario:
+        if not isinstance(self.codec, FtscConfig) or len(self.codec.scalings) != 1:
+            raise ValueError(
+                "'codec' is FTSC of one scaling rate, such as {kind: ftsc, scalings: ['[4,2]']}"
+            )
+        if self.modem.coding == "none":
+            raise ValueError("'modem' needs coding: ldpc, whose CRC tells what arrived")
+        if self.semantic_noise is not None:
+            raise ValueError("'semantic_noise' is not sent in a fine-tuning phase; leave it out")
+        return self
+
+
+Scenario = DownlinkScenario | LinkScenario | AdaptScenario
+TASKS: dict[str, type[Scenario]] = {
+    "downlink": DownlinkScenario,
+    "link": LinkScenario,
+    "adapt": AdaptScenario,
+}
 
 
 def load_scenario(path: str | Path) -> Scenario:

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from semsim.adapting import run_adaptation
+from semsim.allocation.curves import CodecInUse, quality_curve
 from semsim.allocation.problem import Problem
 from semsim.assembly import Codecs, fading_law, offered_rates, power_rule, semantic_noise
 from semsim.channels.devices import check_device
@@ -24,7 +26,7 @@ from semsim.link.link import Link, LinkOptions
 from semsim.link.modem import DigitalModem
 from semsim.results import Pictures, Results
 from semsim.rng import Streams
-from semsim.scenario import DownlinkScenario, DrawnUsers, LinkScenario, Scenario, load_scenario
+from semsim.scenario import AdaptScenario, DownlinkScenario, DrawnUsers, Scenario, load_scenario
 from semsim.sweep.run import sweep
 from semsim.types import Allocator, Report
 
@@ -45,13 +47,15 @@ def simulate(
     Raises:
         SemsimError: for bad scenarios, missing weights, unknown devices, unreadable images.
     """
-    if not isinstance(scenario, DownlinkScenario | LinkScenario):
+    if isinstance(scenario, str | Path):
         scenario = load_scenario(scenario)
     if device is not None:
         scenario = scenario.model_copy(update={"device": device})
     check_device(scenario.device)
     if isinstance(scenario, DownlinkScenario):
         return _Downlink(scenario).run(report)
+    if isinstance(scenario, AdaptScenario):
+        return run_adaptation(scenario, report)
     return sweep(scenario, report=report)
 
 
@@ -63,14 +67,21 @@ class _Downlink:
         self.scenario = scenario
         self.source = scenario.source.build()
         self.codecs = Codecs(scenario.device)
-        self.user_codecs = [self.codecs.get(c or scenario.codec) for c in _codec_configs(scenario)]
+        configs = _codec_configs(scenario)
+        self.user_codecs = [self.codecs.get(config) for config in configs]
         self.fading = None
         if scenario.modem.mcs == "adaptive":
             self.fading = fading_law(scenario.channel, Streams(scenario.seed), scenario.device)
         shape = self.source.take(1).shape
         for codec in dict.fromkeys(self.user_codecs):
             offered_rates(codec, shape, scenario.name)
-        self.problem = Problem(Budget(scenario.cell, scenario.compute, shape), scenario.utility)
+        users = [
+            CodecInUse(config, getattr(codec, "weight_hashes", {}))
+            for config, codec in zip(configs, self.user_codecs, strict=True)
+        ]
+        curve = quality_curve(scenario.utility.quality_curve, users, scenario.source, shape)
+        budget = Budget(scenario.cell, scenario.compute, shape)
+        self.problem = Problem(budget, scenario.utility, curve)
         self.seconds = {"build": time.perf_counter() - started}
 
     def engine(self) -> Downlink:
@@ -199,14 +210,15 @@ class _Downlink:
             "slots": self.scenario.slots,
             "power_constrained": power_rule(self.scenario).constrained,
             "snr_convention": self.scenario.snr_convention,
+            "quality_curve": self.problem.curve.origin,
             "allocators": rows,
         }
 
 
-def _codec_configs(scenario: DownlinkScenario) -> list[PluginConfig | None]:
+def _codec_configs(scenario: DownlinkScenario) -> list[PluginConfig]:
     if isinstance(scenario.users, DrawnUsers):
-        return [None] * scenario.users.count
-    return [user.codec for user in scenario.users]
+        return [scenario.codec] * scenario.users.count
+    return [user.codec or scenario.codec for user in scenario.users]
 
 
 def _pictures(record: SlotRecord, frame: pd.DataFrame) -> Pictures:

@@ -116,9 +116,15 @@ class SymbolPayload:
 
 @dataclass(frozen=True)
 class BitPayload:
-    """Bits ``bits [B, n]`` (0 or 1, ``torch.uint8``), side information included."""
+    """Bits ``bits [B, n]`` (0 or 1, ``torch.uint8``), side information included.
+
+    Where streams differ in length, only the first ``lengths [B]`` (1 to ``n``) of each row are sent
+    and the rest are zeros. The length travels beside them: it is assumed to arrive, and is charged
+    as QPSK symbols of rate 1/2.
+    """
 
     bits: Tensor
+    lengths: Tensor | None = None
 
 
 Payload: TypeAlias = SymbolPayload | BitPayload

@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from semsim.config import PluginConfig, Strict
+
+
+class CurveFile(Strict):
+    """A quality curve that `semsim calibrate` measured."""
+
+    path: Path
+    """A curve file, or a folder of them, where every user's codec finds its own; relative paths
+    start at the working directory."""
+
+
+class CurveLine(Strict):
+    """A quality curve by its two numbers, the same for all users."""
+
+    offset_db: float
+    """a_q of FTSC eq. (8): the PSNR at ρ = 1."""
+    slope_db: float = Field(gt=0)
+    """b_q of FTSC eq. (8): PSNR that a factor e in ρ brings."""
+
+
+def _form(value: object) -> str:
+    """Tell the ways to write a curve apart, so that a mistake is reported for one of them."""
+    if isinstance(value, CurveFile) or (isinstance(value, dict) and "path" in value):
+        return "file"
+    return "line" if isinstance(value, dict | CurveLine) else "word"
+
+
+CurveConfig = Annotated[
+    Annotated[Literal["paper", "calibrated"], Tag("word")]
+    | Annotated[CurveFile, Tag("file")]
+    | Annotated[CurveLine, Tag("line")],
+    Discriminator(_form),
+]
 
 
 class UtilityConfig(Strict):
@@ -20,10 +53,10 @@ class UtilityConfig(Strict):
     """λ_3, per joule of all users together."""
     quality: Literal["sum", "mean"] = "sum"
     """Q over the users: their sum, as eq. (29) has it, or their mean, as eq. (24) can be read."""
-    quality_offset_db: float = 41.22
-    """a_q of eq. (8): the fitted PSNR at ρ = 1; the paper's value for a noiseless channel."""
-    quality_slope_db: float = Field(3.035, gt=0)
-    """b_q of eq. (8): PSNR that a factor e in ρ brings."""
+    quality_curve: CurveConfig = "paper"
+    """Q over ρ: ``paper``, the constants of eq. (8), fitted to faces; ``calibrated``, the curve
+    that ships for each user's codec, weights and images; `{path: …}`, curves of `semsim calibrate`;
+    or `{offset_db: …, slope_db: …}`."""
 
 
 class AllocatorConfig(PluginConfig):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.allocation.config import UtilityConfig
+from semsim.allocation.quality import QualityCurve
 from semsim.engine.budget import Budget
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Array, DownlinkState
@@ -26,7 +27,7 @@ class Utility:
         quality: ``[...]`` λ_1 Q.
         delay: ``[...]`` λ_2 T.
         energy: ``[...]`` λ_3 ΣE.
-        quality_db: ``[..., N]`` PSNR that eq. (8) predicts.
+        quality_db: ``[..., N]`` PSNR that the quality curve (eq. 8) predicts.
         delay_s: ``[..., N]`` delay of each user, eq. (18).
         slowest_s: ``[...]`` T, the largest of them.
         energy_j: ``[..., N]`` transmission and computing, eq. (20) and (21).
@@ -57,17 +58,22 @@ class Problem:
     Attributes:
         budget: time and energy of one image, and what the cell has to share.
         config: the weights of the utility.
+        curve: the PSNR expected at ρ, one curve for all users or one a user.
     """
 
     budget: Budget
     config: UtilityConfig
+    curve: QualityCurve
 
     def utility(self, gain: Array, allocation: Allocation) -> Utility:
-        """Return the utility of ``allocation`` where the power gains are ``gain [..., N]``."""
+        """Return the utility of ``allocation`` where the power gains are ``gain [..., N]``.
+
+        Raises:
+            AllocationError: if the quality curves are those of another number of users.
+        """
         rho, b_hz, p_w = allocation.rho, allocation.b_hz, allocation.p_w
         config, budget = self.config, self.budget
-        with np.errstate(divide="ignore"):  # nothing sent: minus infinity dB
-            quality_db = config.quality_offset_db + config.quality_slope_db * np.log(rho)
+        quality_db = self.curve.psnr_db(rho)
         delay_s = budget.delay_s(rho, gain, b_hz, p_w)
         energy_j = budget.transmit_energy_j(rho, gain, b_hz, p_w) + budget.compute_energy_j(rho)
         slowest_s = delay_s.max(axis=-1)

@@ -62,11 +62,12 @@ def _rows(parameter: cp.Parameter) -> list[cp.Expression]:
 class RhoStep:
     """P2.2: ρ for fixed b, p and *fixed T*.
 
-        max  Σ ln ρ_n - (λ_3/l) Σ [E'/2 (ρ/ρ')² - ω_c f³ κρ]
+        max  Σ {ln ρ_n - (λ_3/l_n) [E'/2 (ρ/ρ')² - ω_c f³ κρ]}
         s.t. ρ <= ρ_[2,2],   (D_0/r' - κ) ρ <= T' - t_0
 
-    The objective is divided by l = λ_1 b_q, or λ_1 b_q/N where quality is averaged. λ_1 and 1/r',
-    which eq. (30) drops, are restored.
+    With T held, no term and no constraint is common to two users. That is why each user's terms
+    may be divided by an l_n = λ_1 b_n of its own (λ_1 b_n/N where quality is averaged), b_n being
+    the slope of its quality curve. λ_1 and 1/r', which eq. (30) drops, are restored.
 
     Args:
         problem: utility, with some weight on quality, and budget.
@@ -77,7 +78,7 @@ class RhoStep:
     def __init__(self, problem: Problem, users: int, solver: str) -> None:
         self.problem, self.solver = problem, solver
         config = problem.config
-        self._worth = config.lambda_quality * config.quality_slope_db
+        self._worth = config.lambda_quality * problem.curve.slopes_db(users)
         if config.quality == "mean":
             self._worth /= users
         self._unit: Array = np.ones(users)

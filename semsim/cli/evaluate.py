@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from semsim.cli.fields import checked, mapping, snrs, system
 from semsim.cli.options import CORES, Device, Fresh, Json, Quiet, Workers
 
 
@@ -67,7 +68,7 @@ def evaluate(
 
     Example: `semsim eval trangdeepsc deepjscc-1-6 --channel rayleigh --snr 0:18:3`
     """
-    systems = [_system(text) for text in codec]
+    systems = [system(text) for text in codec]
     first = systems[0]["label"]
     if rate:
         systems[0]["rates"] = rate
@@ -77,10 +78,10 @@ def evaluate(
         "name": "eval",
         "description": "semsim eval " + " ".join(codec),
         "seed": seed,
-        "source": _mapping(source, "--source"),
+        "source": mapping(source, "--source"),
         "systems": systems,
-        "channels": [_mapping(text, "--channel") for text in channel or ["awgn"]],
-        "snr_db": _snrs(snr),
+        "channels": [mapping(text, "--channel") for text in channel or ["awgn"]],
+        "snr_db": snrs(snr),
         "images": images,
         "draws": draws,
     }
@@ -88,72 +89,16 @@ def evaluate(
         fields["limits"] = {"match": first, "linear": True}
     if device is not None:
         fields["device"] = device
-    checked = _checked(fields)
+    from semsim.scenario import LinkScenario
+
+    resolved = checked(fields, LinkScenario)
     gc.enable()
 
     from semsim.cli.sweeping import sweep_and_show
 
     if scenario is not None:
         _write(scenario, fields)
-    sweep_and_show(checked, out=out, workers=workers, fresh=fresh, json=json, quiet=quiet)
-
-
-def _system(text: str) -> dict[str, Any]:
-    from semsim import registry, zoo
-
-    if text.endswith(".safetensors"):
-        return {"label": Path(text).stem, "codec": zoo.card_of(Path(text)).codec}
-    if text in registry.plugins("codecs"):
-        return {"label": text, "codec": {"kind": text}}
-    if text in (shipped := zoo.names()):
-        return {"label": text, "codec": zoo.card(text).codec}
-    if not text.lstrip().startswith("{"):
-        from semsim.errors import RegistryError
-
-        known = [*registry.plugins("codecs"), *shipped]
-        raise RegistryError(
-            f"{text!r} is no codec, checkpoint, .safetensors file or mapping"
-            f"{registry.suggest(text, known)} (known: {', '.join(known)})"
-        )
-    codec = _mapping(text, "CODEC")
-    weights = codec.get("weights") if isinstance(codec, dict) else None
-    named = isinstance(weights, str) and weights != "random"
-    return {"label": weights if named else text.strip("{} "), "codec": codec}
-
-
-def _mapping(text: str, option: str) -> Any:
-    from semsim.documents import parse_yaml
-
-    return parse_yaml(text, Path(option)).data
-
-
-def _snrs(text: str) -> Any:
-    from semsim.errors import ScenarioError
-
-    try:
-        if ":" in text:
-            start, stop, step = (float(part) for part in text.split(":"))
-            return {"start": start, "stop": stop, "step": step}
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise ScenarioError(
-            f"--snr: expected start:stop:step or values with commas, got {text!r}"
-        ) from None
-
-
-def _checked(fields: dict[str, Any]) -> Any:
-    from pydantic import ValidationError
-
-    from semsim.config import explain
-    from semsim.documents import Document
-    from semsim.errors import ScenarioError
-    from semsim.scenario import LinkScenario
-
-    try:
-        return LinkScenario.model_validate(fields)
-    except ValidationError as error:
-        document = Document(fields, {}, Path("command line"))
-        raise ScenarioError(explain(error, document, LinkScenario)) from error
+    sweep_and_show(resolved, out=out, workers=workers, fresh=fresh, json=json, quiet=quiet)
 
 
 def _write(path: Path, fields: dict[str, Any]) -> None:

@@ -12,6 +12,8 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 import typer
 
 from semsim.cli import (
+    adapt,
+    calibrate,
     evaluate,
     link,
     listing,
@@ -44,6 +46,8 @@ app.command()(validate.validate)
 app.command()(schema.schema)
 app.command("list")(listing.list_plugins)
 app.command("eval")(evaluate.evaluate)
+app.command()(calibrate.calibrate)
+app.command()(adapt.adapt)
 app.command()(train.train)
 app.add_typer(zoo.app, name="zoo")
 app.command("reproduce")(reproduce.reproduce)

@@ -30,17 +30,6 @@ def run(
     checked = load_scenario(scenario)
     gc.enable()
 
-    from semsim.cli.output import show_results
-    from semsim.cli.progress import progress_bar
+    from semsim.cli.running import run_and_show
 
-    with progress_bar(quiet) as report:
-        from semsim.report.page import write_report
-        from semsim.results import run_folder
-        from semsim.simulation import simulate
-
-        results = simulate(checked, device=device, report=report)
-        report(0, 0, "writing the report")
-        with run_folder(out, results.name) as (temporary, folder):
-            results.write(temporary)
-            write_report(results, temporary)
-    show_results(results, folder, json)
+    run_and_show(checked, out=out, device=device, json=json, quiet=quiet)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 import yaml
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from semsim.codecs.weights_config import RANDOM, WeightsFile
@@ -84,16 +84,20 @@ def read(path: Path, sha256: str | None = None) -> Checkpoint:
     return Checkpoint(single, json.loads(metadata["model"]), found, str(path))
 
 
-def write(path: Path, state: dict[str, Tensor], model: dict[str, Any]) -> str:
-    """Write ``state`` in half precision with the model's configuration; return the SHA-256."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def pack(state: dict[str, Tensor], model: dict[str, Any]) -> bytes:
+    """Return the file of ``state`` in half precision with the model's configuration."""
     half = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in state.items()
     }
+    return save(half, metadata={"model": json.dumps(model, sort_keys=True)})
+
+
+def write(path: Path, state: dict[str, Tensor], model: dict[str, Any]) -> str:
+    """Write ``state`` as :func:`pack` makes it; return the SHA-256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    save_file(half, temporary, metadata={"model": json.dumps(model, sort_keys=True)})
-    temporary.chmod(0o644)  # safetensors writes files that only their owner can read
+    temporary.write_bytes(pack(state, model))
     os.replace(temporary, path)
     return sha256_of(path)
 

@@ -117,7 +117,10 @@ class Link:
         raise ValueError(f"the codec offers no rate {rate!r} for this image (offered: {names})")
 
     def channel_uses(self, rate: Rate, snr_db: float) -> int:
-        """Return the channel uses that one image is planned to take, retransmissions aside."""
+        """Return the channel uses that one image is planned to take, retransmissions aside.
+
+        Where a codec's streams differ in length, these are the most that one takes.
+        """
         if rate.unit == "symbols":
             return rate.payload
         csi = Csi(torch.tensor([db_to_linear(snr_db)]), self._fading)
@@ -129,9 +132,10 @@ class Link:
         payload = self.codec.encode(source, csi, rate)
         if isinstance(payload, BitPayload):
             modem = self._bit_modem(str(payload.bits.device))
-            received = modem.transmit(payload.bits, csi, air)
+            received = modem.transmit(payload.bits, csi, air, payload.lengths)
             lost = received.block_errors / received.blocks
-            return self.codec.decode(received, csi, rate), lost, 0
+            side_bits = 0 if payload.lengths is None else payload.bits.shape[1].bit_length()
+            return self.codec.decode(received, csi, rate), lost, side_bits
         # Side information is charged as QPSK of rate 1/2: one bit a channel use.
         output = self.codec.decode(air.send(payload.x), csi, rate)
         return output, torch.zeros_like(csi.snr), payload.side_bits

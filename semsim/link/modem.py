@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from semsim.channels.coding import Mcs, Segments, mcs_table
 from semsim.channels.devices import check_device
@@ -93,17 +95,29 @@ class DigitalModem:
             plan, self.config.iterations, str(self.device), 1 + self.config.retransmissions
         )
 
-    def transmit(self, bits: Tensor, csi: Csi, air: Transmitter) -> ReceivedBits:
+    def transmit(
+        self, bits: Tensor, csi: Csi, air: Transmitter, lengths: Tensor | None = None
+    ) -> ReceivedBits:
         """Send ``bits [B, n]`` (``uint8``) at the MCS that each image's SNR allows.
+
+        Args:
+            bits: one payload a row.
+            csi: what is known of the channel.
+            air: the way to send.
+            lengths: ``[B]`` how many bits of each row are sent, where that is not all. Rows of one
+                length travel together; what was not sent is returned as zeros.
 
         Raises:
             TypeError: if ``bits`` is not ``uint8``.
-            ValueError: if ``bits`` is not ``[B, n]`` or holds anything but 0 and 1.
+            ValueError: if ``bits`` is not ``[B, n]`` or holds anything but 0 and 1, or if
+                ``lengths`` is not ``[B]`` or not all of 1 to n.
         """
         check_bits(bits)
         parts = [
-            (rows, self.send(bits[rows], plan, AirPart(air, rows)))
-            for plan, rows in self.plan(bits.shape[1], csi)
+            (rows, _filled(self.send(bits[rows, :length], plan, AirPart(air, rows)), bits))
+            for length, group in _by_length(bits, lengths)
+            for plan, some in self.plan(length, Csi(csi.snr[group], csi.fading))
+            for rows in [group[some]]
         ]
         return merged(parts, len(bits))
 
@@ -181,6 +195,27 @@ class _Drawn:
         return damaged.reshape(len(rows), -1), lost.any(dim=1)
 
 
+def _by_length(bits: Tensor, lengths: Tensor | None) -> list[tuple[int, Tensor]]:
+    """Return every length of payload with the rows ``[b]`` that have it."""
+    if lengths is None:
+        return [(bits.shape[1], torch.arange(len(bits), device=bits.device))]
+    if lengths.shape != bits.shape[:1] or not bool(
+        ((lengths >= 1) & (lengths <= bits.shape[1])).all()
+    ):
+        raise ValueError(
+            f"lengths must be {len(bits)} numbers of 1 to {bits.shape[1]}, got {lengths.tolist()}"
+        )
+    return [
+        (int(length), (lengths == length).nonzero().flatten()) for length in torch.unique(lengths)
+    ]
+
+
+def _filled(received: ReceivedBits, bits: Tensor) -> ReceivedBits:
+    """Return what arrived with zeros up to the width of ``bits``."""
+    missing = bits.shape[1] - received.bits.shape[1]
+    return replace(received, bits=pad(received.bits, (0, missing)))
+
+
 def _of(rows: Tensor, sent: Tensor, received: Received) -> Received:
     """Return what arrived for ``rows``, a part of those that were ``sent`` (rising)."""
     place = torch.searchsorted(sent, rows)
@@ -221,4 +256,4 @@ def merged(parts: list[tuple[Tensor, ReceivedBits]], batch: int) -> ReceivedBits
         errors[rows] = part.block_errors / part.blocks
         if part.failed is not None:
             failed[rows] = part.failed
-    return ReceivedBits(bits, errors, 1, failed)
+    return ReceivedBits(bits, errors, 1, None if first.failed is None else failed)

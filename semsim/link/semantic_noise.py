@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 
+from semsim.data.noise import noisy
 from semsim.link.stages import SemanticNoiseConfig
 from semsim.types import Source
 from semsim.units import db_to_linear
@@ -15,7 +16,7 @@ class SemanticNoise:
     """White Gaussian noise on the image, at a given SNR of that very image.
 
     ``x' = clip(x + w, 0, 1)`` with ``w ~ N(0, σ²)`` and ``σ² = mean(x²) / snr``, the mean taken
-    over all values of one image.
+    over all values of one image (:func:`semsim.data.noise.noisy`).
 
     FTSC injects semantic noise "on original image x" before the encoder (section III-A, after Hu
     et al., whose masks and perturbations it does not use), and its Table I gives the noise a
@@ -24,9 +25,6 @@ class SemanticNoise:
     this. JPEG, which does not denoise, loses 2.8 and 6.8 dB of PSNR there (means over its eight
     data sets). JPEG at the same compression rate on photographs loses 1.9 and 7.7 dB under this
     reading, 0.6 and 3.8 dB if variance is the signal, 5.0 and 12.9 dB if the peak is.
-
-    Clipping takes away noise where the image is near black or white, so that the error that is
-    left is somewhat below σ². A black image has no power and gets no noise.
 
     Args:
         config: kind and level of the noise.
@@ -53,9 +51,5 @@ class SemanticNoise:
                 f"the generator is on {generator.device}, the images on {image.device}; make it "
                 f"with torch.Generator({str(image.device)!r})"
             )
-        power = image.square().mean(dim=(1, 2, 3), keepdim=True)  # [B, 1, 1, 1]
-        deviation = (power / db_to_linear(self.config.snr_db)).sqrt()
-        noise = torch.randn(
-            image.shape, generator=generator, device=image.device, dtype=image.dtype
-        )
-        return replace(source, image=(image + deviation * noise).clamp(0.0, 1.0))
+        snr = image.new_tensor(db_to_linear(self.config.snr_db))
+        return replace(source, image=noisy(image, snr, generator))

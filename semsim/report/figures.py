@@ -32,6 +32,8 @@ def figures(results: Results) -> dict[str, Figure]:
         made = {"images": images(results.pictures)}
         if results.task == "downlink":
             made |= {"allocation": allocation(results), "utility": utility(results)}
+        elif results.task == "adapt":
+            made |= {"convergence": convergence(results)}
         else:
             made |= {"quality": quality(results)}
         if caveat := departures(results.summary):
@@ -99,8 +101,8 @@ def utility(results: Results) -> Figure:
     """Draw each allocator's utility: decided, at the rates sent, measured."""
     rows = results.summary["allocators"]
     kinds = {
-        "utility": "decided (fitted curve)",
-        "utility_sent": "at rates sent (fitted curve)",
+        "utility": "decided (quality curve)",
+        "utility_sent": "at rates sent (quality curve)",
         "utility_measured": "measured on delivered images",
     }
     figure = Figure(figsize=(1.8 + 2.2 * len(rows), 3.0), layout="constrained")
@@ -150,4 +152,23 @@ def quality(results: Results) -> Figure:
     grid[1, 0].set(ylabel="share lost")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, loc="outside right upper", fontsize=8.0)
+    return figure
+
+
+def convergence(results: Results) -> Figure:
+    """Draw the loss of every iteration, and the PSNR of the judged images where it was measured."""
+    steps = results.tables["steps"]
+    figure = Figure(figsize=(7, 3.4), layout="constrained")
+    left = figure.subplots()
+    left.plot(steps["step"], steps["loss"], color="C0", lw=0.8)
+    left.set(xlabel="iteration", yscale="log")
+    left.set_ylabel("loss of the decoder", color="C0")
+    right = left.twinx()
+    watched = steps.dropna(subset=["psnr_db"])
+    before = results.summary["psnr_db_before"]
+    right.plot([0, *watched["step"]], [before, *watched["psnr_db"]], "o-", color="C1", ms=3)
+    right.axhline(before, color="C1", ls=":", lw=0.8)
+    right.set_ylabel("PSNR of images not tuned on, in dB", color="C1")
+    right.grid(visible=False)
+    left.set_title(f"{results.summary['mode'].upper()}: dotted, before fine-tuning")
     return figure

@@ -21,6 +21,7 @@ _TITLES = {
     "allocation": "Who got what",
     "utility": "Utility",
     "quality": "Quality over SNR",
+    "convergence": "Convergence",
 }
 
 

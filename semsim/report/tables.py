@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from semsim.report.adapt_tables import adapt_tables
 from semsim.report.cells import Table
 from semsim.report.link_tables import link_tables
 from semsim.results import Results
@@ -16,7 +17,7 @@ NOT_POWER_CONSTRAINED = "not power constrained"
 
 def tables(results: Results) -> list[Table]:
     """Return the tables to show for a run, the most important first."""
-    made = _downlink(results) if results.task == "downlink" else link_tables(results)
+    made = _TABLES[results.task](results)
     if caveat := departures(results.summary):
         made = [Table(f"{t.title} ({caveat})", t.columns, t.rows, t.note) for t in made]
     return made
@@ -38,10 +39,10 @@ def _downlink(results: Results) -> list[Table]:
     slots = results.slots
     name = str(slots["allocator"].iloc[0])
     first = slots[(slots["allocator"] == name) & (slots["slot"] == 0)]
-    return [_users(first, name), _allocators(results)]
+    return [_users(first, name, results.summary["quality_curve"]), _allocators(results)]
 
 
-def _users(frame: pd.DataFrame, allocator: str) -> Table:
+def _users(frame: pd.DataFrame, allocator: str, curve: str) -> Table:
     rows = tuple(
         (
             str(row.user),
@@ -79,9 +80,9 @@ def _users(frame: pd.DataFrame, allocator: str) -> Table:
     )
     note = (
         "b: bandwidth, p: power. Delay and energy are the model's at the rate sent (FTSC eq. 16-21 "
-        "at Shannon's rate or, with rate: mcs, the modem's); PSNR predicted is the fitted curve of "
-        "eq. 8 at that rate; PSNR measured, SSIM and the audit (measured minus asked SNR, blocks "
-        "lost) are from the images really sent."
+        "at Shannon's rate or, with rate: mcs, the modem's); PSNR predicted is the quality curve "
+        f"of eq. 8 at that rate: {curve}; PSNR measured, SSIM and the audit (measured minus asked "
+        "SNR, blocks lost) are from the images really sent."
     )
     return Table(f"Users in slot 0 under '{allocator}'", heads, rows, note)
 
@@ -120,9 +121,12 @@ def _allocators(results: Results) -> Table:
         "power\nW",
     )
     note = (
-        "Utility decided uses the allocator's own ρ and the fitted curve; at rates sent, the "
-        "codec's nearest rate below; measured, the PSNR of the delivered images instead of the "
-        "curve."
+        "Utility decided uses the allocator's own ρ and the quality curve (eq. 8: "
+        f"{results.summary['quality_curve']}); at rates sent, the codec's nearest rate below; "
+        "measured, the PSNR of the delivered images instead of the curve."
     )
     slots = results.summary["slots"]
     return Table(f"Allocators on the same {slots} slot{'s' * (slots > 1)}", heads, rows, note)
+
+
+_TABLES = {"downlink": _downlink, "link": link_tables, "adapt": adapt_tables}

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from semsim.link.metrics import ms_ssim_window
 from semsim.scenario import LinkScenario
+from semsim.statistics import mean_interval
 from semsim.types import ImageShape
 
 _KEYS = ["channel", "rate", "system", "kind", "snr_db"]
@@ -58,8 +58,7 @@ def interval_db(rows: pd.DataFrame) -> float | None:
     by_image = rows.groupby("image")["psnr_db"].mean()
     if len(by_image) < 2 or not np.isfinite(by_image).all():
         return None
-    quantile = student.ppf(0.975, len(by_image) - 1)
-    return float(quantile * by_image.std(ddof=1) / math.sqrt(len(by_image)))
+    return mean_interval(by_image.to_numpy())[1]
 
 
 def _mean(values: pd.Series) -> float | None:

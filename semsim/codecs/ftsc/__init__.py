@@ -1,1 +1,1 @@
-"""FTSC (Si et al.): VQ-VAE-2 with digital transport."""
+"""FTSC (Si et al.): VQ-VAE-2 and VQ-VAE over digital and latent transport."""

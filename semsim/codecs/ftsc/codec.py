@@ -1,25 +1,28 @@
-"""FTSC as a transceiver: images to codebook indices to bits, and back."""
+"""FTSC as a transceiver: images to indices or feature maps, and back."""
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from torch import nn
 
 from semsim.codecs import checkpoints
-from semsim.codecs.bits import from_bits, to_bits
 from semsim.codecs.complexity import count_flops, on_meta
-from semsim.codecs.ftsc.config import FtscConfig, VqVae2Config
-from semsim.codecs.ftsc.vqvae2 import VqVae2
+from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
+from semsim.codecs.ftsc.config import FtscConfig
+from semsim.codecs.ftsc.networks import restore
+from semsim.codecs.ftsc.transport import EntropyIndices, FixedIndices, LatentMaps, Transport
+from semsim.codecs.ftsc.tuning.denoisers import load_denoisers
+from semsim.codecs.ftsc.tuning.receiver import FeatureMaps, Maps
 from semsim.errors import CheckpointError
 from semsim.types import (
-    BitPayload,
     Csi,
     ImageShape,
     Output,
+    Payload,
     Rate,
     Received,
     ReceivedBits,
@@ -28,13 +31,18 @@ from semsim.types import (
 
 
 class Ftsc(nn.Module):
-    """VQ-VAE-2 at several scaling rates [b, t] with ``transport: digital``.
+    """VQ-VAE-2 at several scaling rates [b, t], or VQ-VAE at [b].
 
-    The indices of the top latent, then those of the bottom one, travel as bits through the link's
-    modem; a residual bit error selects a wrong codebook entry.
+    What travels is the configuration's choice: indices as bits through the link's modem
+    (:class:`~semsim.codecs.ftsc.transport.FixedIndices`, or, saving bits,
+    :class:`~semsim.codecs.ftsc.transport.EntropyIndices`), or the looked-up feature maps as symbols
+    (:class:`~semsim.codecs.ftsc.transport.LatentMaps`).
+
+    Attributes:
+        transport: both ends of that way.
 
     Args:
-        config: which scaling rates, and whose weights.
+        config: which scaling rates, whose weights, and how latents travel.
         device: where the networks live.
 
     Raises:
@@ -50,8 +58,16 @@ class Ftsc(nn.Module):
         self._models = nn.ModuleDict(
             {name: _network(name, checkpoint) for name, checkpoint in self.checkpoints.items()}
         )
+        self._denoisers = nn.ModuleDict(
+            {
+                name: load_denoisers(config.denoisers[name], self.network(name))
+                for name in config.scalings
+                if name in config.denoisers
+            }
+        )
         # Channels last takes two thirds of the time of PyTorch's default layout on a CPU.
         self.requires_grad_(False).eval().to(device).to(memory_format=torch.channels_last)
+        self.transport = _transport(config)
         self._rates: dict[ImageShape, tuple[Rate, ...]] = {}
 
     def _checkpoint(self, name: str) -> checkpoints.Checkpoint:
@@ -61,12 +77,18 @@ class Ftsc(nn.Module):
             raise CheckpointError(f"weights[{name!r}]: FTSC needs trained weights, got 'random'")
         return checkpoint
 
-    def network(self, name: str) -> VqVae2:
-        """Return the VQ-VAE-2 of scaling rate ``name`` (``"[4,2]"``)."""
+    def network(self, name: str) -> QuantizedAutoencoder:
+        """Return the network of scaling rate ``name`` (``"[4,2]"`` or ``"[4]"``)."""
         network = self._models[name]
-        if not isinstance(network, VqVae2):
-            raise TypeError(f"{name} is no VQ-VAE-2")
+        if not isinstance(network, QuantizedAutoencoder):
+            raise TypeError(f"{name} is neither a VQ-VAE-2 nor a VQ-VAE")
         return network
+
+    def denoiser(self, name: str) -> Maps:
+        """Return what cleans the maps of scaling rate ``name``; without denoisers, nothing does."""
+        if name not in self._denoisers:
+            return _as_they_are
+        return self._denoisers[name]
 
     @cached_property
     def weight_hashes(self) -> dict[str, str]:
@@ -74,7 +96,10 @@ class Ftsc(nn.Module):
         return {name: checkpoint.sha256 for name, checkpoint in self.checkpoints.items()}
 
     def rates(self, shape: ImageShape) -> tuple[Rate, ...]:
-        """One rate a scaling, by rising ρ (FTSC eq. 10).
+        """One rate a scaling, by rising ρ: FTSC eq. (10) for indices of fixed length.
+
+        With ``index_code: entropy`` a rate is the most that an image may take; with ``transport:
+        latent`` its unit is symbols.
 
         Raises:
             ValueError: if no scaling rate divides the image, or it has not three channels.
@@ -99,60 +124,66 @@ class Ftsc(nn.Module):
 
     def _rate(self, name: str, shape: ImageShape) -> Rate:
         network = self.network(name)
-        _, height, width = shape
-        top, bottom = network.latent_shapes(height, width)
-        bits = network.quantize_top.bits * (top[0] * top[1] + bottom[0] * bottom[1])
-        indices = [on_meta(1, *grid, dtype=torch.long) for grid in (top, bottom)]
+        payload = self.transport.payload(network, shape)
+        values = math.prod(shape)
+        grids = network.latent_shapes(*shape[1:])
+        maps = tuple(
+            on_meta(1, q.dim, *grid) for q, grid in zip(network.quantizers, grids, strict=True)
+        )
+        decoding = count_flops(network, lambda m: m.reconstruct(*maps))
+        if name in self._denoisers:
+            decoding += count_flops(self._denoisers[name], lambda m: m(maps))
         return Rate(
             name=name,
             shape=shape,
-            unit="bits",
-            payload=bits,
-            rho=bits / (8 * 3 * height * width),
+            unit=self.transport.unit,
+            payload=payload,
+            rho=payload / (8 * values if self.transport.unit == "bits" else values),
             flops_encode=count_flops(network, lambda m: m.indices(on_meta(1, *shape))),
-            flops_decode=count_flops(network, lambda m: m.decode_indices(*indices)),
+            flops_decode=decoding,
         )
 
     @torch.no_grad()
-    def encode(self, source: Source, csi: Csi, rate: Rate) -> BitPayload:  # noqa: ARG002
-        """``[B, 3, H, W]`` images to ``[B, payload]`` bits; the SNR plays no part."""
-        network = self.network(rate.name)
+    def encode(self, source: Source, csi: Csi, rate: Rate) -> Payload:  # noqa: ARG002
+        """``[B, 3, H, W]`` images to ``[B, payload]`` bits or symbols; the SNR plays no part."""
         image = source.image.contiguous(memory_format=torch.channels_last)
-        top, bottom = network.indices(image)
-        index = torch.cat([top.flatten(1), bottom.flatten(1)], dim=1)
-        return BitPayload(to_bits(index, network.quantize_top.bits))
+        return self.transport.send(self.network(rate.name), image)
 
     @torch.no_grad()
     def decode(self, received: Received | ReceivedBits, csi: Csi, rate: Rate) -> Output:  # noqa: ARG002
-        """``[B, payload]`` bits, right or wrong, to ``[B, 3, H, W]`` images in 0..1."""
-        if not isinstance(received, ReceivedBits):
-            raise TypeError("FTSC with digital transport decodes bits; give the link a modem")
+        """``[B, payload]`` bits or symbols, right or wrong, to ``[B, 3, H, W]`` images in 0..1.
+
+        An image in outage is mid-grey.
+        """
         network = self.network(rate.name)
-        entries = network.quantize_top.entries
-        index = from_bits(received.bits, network.quantize_top.bits).clamp_max(entries - 1)
-        top, bottom = network.latent_shapes(rate.shape[1], rate.shape[2])
-        cut = top[0] * top[1]
-        image = network.decode_indices(
-            index[:, :cut].view(-1, *top), index[:, cut:].view(-1, *bottom)
-        )
-        return Output(image=image.clamp(0, 1))
+        arrived = self.transport.arrive(network, received, rate.shape)
+        maps = self.denoiser(rate.name)(arrived.maps)
+        image = network.reconstruct(*maps).clamp(0, 1)
+        if arrived.outage is not None:
+            image = image.masked_fill(arrived.outage.view(-1, 1, 1, 1), 0.5)
+        return Output(image=image, outage=arrived.outage)
 
 
-def _network(name: str, checkpoint: checkpoints.Checkpoint) -> VqVae2:
-    try:
-        config = VqVae2Config.model_validate(checkpoint.model)
-    except ValidationError as error:
-        raise CheckpointError(f"{checkpoint.origin}: no VQ-VAE-2: {error}") from error
-    if config.name != name:
+def _as_they_are(maps: FeatureMaps) -> FeatureMaps:
+    return maps
+
+
+def _transport(config: FtscConfig) -> Transport:
+    if config.transport == "latent":
+        return LatentMaps()
+    return EntropyIndices() if config.index_code == "entropy" else FixedIndices()
+
+
+def _network(name: str, checkpoint: checkpoints.Checkpoint) -> QuantizedAutoencoder:
+    network = restore(checkpoint)
+    if network.config.name != name:
         raise CheckpointError(
-            f"{checkpoint.origin}: holds scaling rate {config.name}, not {name}; "
-            f"list it under weights[{config.name!r}]"
+            f"{checkpoint.origin}: holds scaling rate {network.config.name}, not {name}; "
+            f"list it under weights[{network.config.name!r}]"
         )
-    network = VqVae2(config)
-    checkpoints.load_into(network, checkpoint)
     return network
 
 
-def save(network: VqVae2, path: Path) -> str:
-    """Write a trained VQ-VAE-2 in the form that :class:`Ftsc` loads; return the SHA-256."""
+def save(network: QuantizedAutoencoder, path: Path) -> str:
+    """Write a trained network in the form that :class:`Ftsc` loads; return the SHA-256."""
     return checkpoints.write(path, network.state_dict(), network.config.model_dump(mode="json"))

@@ -18,20 +18,25 @@ class Quantized:
         index: ``[B, h, w]`` their indices.
         commitment: ``mean ‖z_e − sg[e]‖²``, the term that β weighs in FTSC eq. (4).
         perplexity: exp of the entropy of the entries used in this batch; at most ``entries``.
+        attraction: ``mean ‖sg[z_e] − e‖²``, the codebook's own term of FTSC eq. (4); it has a
+            gradient where the codebook learns by it.
     """
 
     z_q: Tensor
     index: Tensor
     commitment: Tensor
     perplexity: Tensor
+    attraction: Tensor
 
 
 class VectorQuantizer(nn.Module):
-    """Nearest-neighbour codebook, moved by exponential averages in training.
+    """Nearest-neighbour codebook, moved by exponential averages or by its gradient in training.
 
     The averages minimise the codebook term of FTSC eq. (4), ``‖sg[z_e] − e‖²``, in closed form
-    (van den Oord et al. 2017, appendix A.1). Entries that hardly any vector chooses are dead: in
-    training they are put onto vectors of the current batch.
+    (van den Oord et al. 2017, appendix A.1). :meth:`learn_by_gradient` leaves that to an
+    optimiser. In both ways entries that hardly any vector chooses are dead: in training they are
+    put onto vectors of the current batch. A codebook of zeros is new, and starts on vectors of the
+    first batch; one that was loaded goes on from where it is.
 
     Args:
         entries: codebook size (512 in the paper: 9 bits an index).
@@ -39,6 +44,9 @@ class VectorQuantizer(nn.Module):
         decay: of the exponential averages.
         revive_below: an entry is dead when its average use falls below this share of even use.
     """
+
+    #: Entries are points, not a map between features: optimisers for matrices leave them alone.
+    elementwise = True
 
     codebook: Tensor
     use: Tensor
@@ -63,6 +71,12 @@ class VectorQuantizer(nn.Module):
         """Bits of one index."""
         return (self.entries - 1).bit_length()
 
+    def learn_by_gradient(self) -> None:
+        """Make the codebook a parameter, which ``attraction`` moves (its name stays the same)."""
+        codebook = nn.Parameter(self.codebook.detach().clone())
+        del self.codebook
+        self.codebook = codebook
+
     def look_up(self, index: Tensor) -> Tensor:
         """``[B, h, w]`` indices to ``[B, d, h, w]`` entries (FTSC eq. 2)."""
         return F.embedding(index, self.codebook).permute(0, 3, 1, 2)
@@ -86,7 +100,9 @@ class VectorQuantizer(nn.Module):
         index = index.view(z_e.shape[0], *z_e.shape[2:])
         entry = self.look_up(index)
         commitment = F.mse_loss(z_e, entry.detach())
-        return Quantized(z_e + (entry - z_e).detach(), index, commitment, perplexity)
+        attraction = F.mse_loss(entry, z_e.detach())
+        z_q = z_e + (entry - z_e).detach()
+        return Quantized(z_q, index, commitment, perplexity, attraction)
 
     def _flat(self, z_e: Tensor) -> Tensor:
         return z_e.permute(0, 2, 3, 1).reshape(-1, self.dim)
@@ -99,8 +115,11 @@ class VectorQuantizer(nn.Module):
 
     @torch.no_grad()
     def _start(self, flat: Tensor, generator: torch.Generator | None) -> None:
-        self.codebook.copy_(self._pick(flat, self.entries, generator))
-        self.total.copy_(self.codebook)
+        if self.codebook.any():
+            self.use.fill_(flat.shape[0] / self.entries)
+        else:
+            self.codebook.copy_(self._pick(flat, self.entries, generator))
+        self.total.copy_(self.codebook * self.use.unsqueeze(1))
         self.started.fill_(True)
 
     @torch.no_grad()
@@ -117,7 +136,8 @@ class VectorQuantizer(nn.Module):
         self.total.lerp_(total, 1 - self.decay)
         even = flat.shape[0] / self.entries
         dead = self.use < self.revive_below * even
-        self.codebook.copy_(self.total / self.use.clamp_min(1e-5).unsqueeze(1))
+        if not self.codebook.requires_grad:
+            self.codebook.copy_(self.total / self.use.clamp_min(1e-5).unsqueeze(1))
         if dead.any():
             fresh = self._pick(flat, int(dead.sum()), generator)
             self.codebook[dead] = fresh

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from semsim.experiments.definition import Setting, Verdict
 from semsim.experiments.trainings import train_all
 from semsim.experiments.trangdeepsc.systems import arms
+from semsim.statistics import mean_interval
 
 SEEDS = (1, 2, 3)
 #: Batches of the control at scale ``small``; enough to see a tendency, far from convergence.
@@ -89,21 +87,9 @@ def gains(table: pd.DataFrame) -> pd.DataFrame:
     for over in (ARMS["trangdeepsc-single"], ARMS["trangdeepsc-double"]):
         difference = wide[ARMS["trangdeepsc"]] - wide[over]
         for snr_db, values in difference.groupby(level="snr_db"):
-            mean, half = interval(values.to_numpy())
+            mean, half = mean_interval(values.to_numpy())
             rows.append({"over": over, "snr_db": snr_db, "gain_db": mean, "half_width_db": half})
     return pd.DataFrame(rows)
-
-
-def interval(values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:
-    """Return the mean and the half-width of its 95 % interval (Student's t).
-
-    >>> mean, half = interval(np.array([1.0, 2.0, 3.0]))
-    >>> round(mean, 3), round(half, 3)  # 4.303 · 1 / √3
-    (2.0, 2.484)
-    """
-    count = len(values)
-    half = student.ppf(0.975, count - 1) * values.std(ddof=1) / math.sqrt(count)
-    return float(values.mean()), float(half)
 
 
 def judge(table: pd.DataFrame, over: str) -> Verdict:

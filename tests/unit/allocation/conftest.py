@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 
 from semsim.allocation.config import UtilityConfig
 from semsim.allocation.problem import Problem
+from semsim.allocation.quality import PAPER, QualityCurve
 from semsim.engine.budget import Budget
 from semsim.engine.config import CellConfig, ComputeConfig
 from semsim.types import Allocation, Array
@@ -20,11 +21,12 @@ def make_problem(
     bandwidth_hz: float = 5000.0,
     power_w: float = 50.0,
     efficiency: float = 1e-38,
+    curve: QualityCurve = PAPER,
     **utility: object,
 ) -> Problem:
     cell = CellConfig(bandwidth_hz=bandwidth_hz, power_w=power_w)
     budget = Budget(cell, ComputeConfig(efficiency=efficiency), (3, 256, 256))
-    return Problem(budget, UtilityConfig.model_validate(utility))
+    return Problem(budget, UtilityConfig.model_validate(utility), curve)
 
 
 def paper_gain(rng: np.random.Generator, *shape: int) -> Array:
@@ -42,7 +44,7 @@ def local_search(problem: Problem, gain: Array, start: Allocation) -> float:
     budget, config, n = problem.budget, problem.config, gain.size
     bits, sigma2 = float(budget.image_bits), budget.noise_psd_w_per_hz
     b_max, p_max = budget.cell.bandwidth_hz, budget.cell.power_w
-    worth = config.lambda_quality * config.quality_slope_db
+    worth = config.lambda_quality * problem.curve.slopes_db(n)
     worth /= n if config.quality == "mean" else 1
     l2, l3 = config.lambda_delay, config.lambda_energy
     watts = budget.compute.efficiency * budget.compute.frequency_hz**3
@@ -58,7 +60,7 @@ def local_search(problem: Problem, gain: Array, start: Allocation) -> float:
     def cost(v: Array) -> tuple[float, Array]:
         rho, _, p, tau, slope = parts(v)
         energy = p * tau + watts * (budget.t0_s - budget.kappa_s * rho)
-        value = -worth * v[:n].sum() + l2 * v[-1] + l3 * energy.sum()
+        value = -worth @ v[:n] + l2 * v[-1] + l3 * energy.sum()
         d_rho = -worth + l3 * (p * tau - watts * budget.kappa_s * rho)
         d_p = l3 * p * tau * (1 - slope)
         return value, np.concatenate([d_rho, -d_p, d_p, [l2]])

@@ -139,7 +139,15 @@ def test_gains_must_be_positive(make_problem: Callable[..., Problem], wrong: flo
 
 
 @pytest.mark.parametrize(
-    "change", [{"lambda_delay": -1}, {"quality": "median"}, {"quality_slope_db": 0}]
+    "change",
+    [
+        {"lambda_delay": -1},
+        {"quality": "median"},
+        {"quality_curve": "papers"},
+        {"quality_curve": {"offset_db": 40, "slope_db": 0}},
+        {"quality_curve": {"path": "x.yaml", "slope_db": 3}},
+        {"quality_slope_db": 3},
+    ],
 )
 def test_impossible_utilities_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=next(iter(change))):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize, minimize_scalar
 
 from semsim.allocation.problem import Problem
+from semsim.allocation.quality import QualityCurve
 from semsim.allocation.subproblems import RhoStep, ShareStep
 from semsim.types import Allocation, Array
 
@@ -20,6 +22,10 @@ CASES = [
     {"power_w": 0.01, "bandwidth_hz": 1000.0},
     {"efficiency": 1e-28, "lambda_delay": 0.05},
 ]
+
+
+#: Five users with curves of their own.
+OWN_CURVES = {"curve": QualityCurve(np.full(5, 40.0), np.array([0.3, 1.0, 3.0, 6.0, 12.0]))}
 
 
 def iterate(problem: Problem, rng: np.random.Generator, n: int = 5) -> Allocation:
@@ -63,12 +69,12 @@ def test_the_surrogate_bounds_the_energy_and_touches_it(
         assert (bound > true(now.rho, gain, now.b_hz, now.p_w)).all()
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*CASES, OWN_CURVES, OWN_CURVES | {"quality": "mean"}])
 @pytest.mark.parametrize("seed", range(3))
 def test_rho_step_is_the_users_own_optimum(
     make_problem: Callable[..., Problem],
     paper_gain: Callable[..., Array],
-    case: dict[str, float],
+    case: dict[str, Any],
     seed: int,
 ) -> None:
     # With T held, P2.2 falls into one scalar problem a user.
@@ -79,7 +85,7 @@ def test_rho_step_is_the_users_own_optimum(
     rate = budget.rate_bps(gain, last.b_hz, last.p_w)
     theta = 1 / (2 * last.p_w * last.rho * rate)
     slowest_s = budget.delay_s(last.rho, gain, last.b_hz, last.p_w).max()
-    worth = config.lambda_quality * config.quality_slope_db
+    worth = config.lambda_quality * problem.curve.slopes_db(5)
     worth /= 5 if config.quality == "mean" else 1
     for n in range(5):
         gradient = budget.image_bits / rate[n] - budget.kappa_s
@@ -88,7 +94,7 @@ def test_rho_step_is_the_users_own_optimum(
         def cost(r: float, n: int = n) -> float:
             energy = budget.image_bits * (last.p_w[n] * r) ** 2 * theta[n]
             energy += float(budget.compute_energy_j(r))
-            return float(config.lambda_energy * energy - worth * math.log(r))
+            return float(config.lambda_energy * energy - worth[n] * math.log(r))
 
         best = minimize_scalar(cost, (1e-9, ceiling), (1e-9, ceiling), method="bounded").x
         # Bounded search resolves about 1e-5 of the interval, and flat optima no better than the

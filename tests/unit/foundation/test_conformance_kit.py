@@ -16,13 +16,14 @@ from semsim.allocation.config import (
     UtilityConfig,
 )
 from semsim.allocation.problem import Problem
+from semsim.allocation.quality import PAPER
 from semsim.engine.budget import Budget
 from semsim.engine.config import CellConfig, ComputeConfig
 from semsim.testing import check_allocator, check_channel, check_codec
 from semsim.types import BitPayload, Output, Rate
 
 CELL = CellConfig(bandwidth_hz=5000, power_w=0.05)
-PROBLEM = Problem(Budget(CELL, ComputeConfig(), (3, 64, 64)), UtilityConfig())
+PROBLEM = Problem(Budget(CELL, ComputeConfig(), (3, 64, 64)), UtilityConfig(), PAPER)
 
 
 @pytest.mark.parametrize(

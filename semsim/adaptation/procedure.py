@@ -1,0 +1,147 @@
+"""DFT and LSDFT between a sender and a receiver that share only what is transmitted (FTSC IV)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from semsim.adaptation.ledger import Ledger
+from semsim.adaptation.originals import pack, unpack
+from semsim.adaptation.radio import Radio
+from semsim.adaptation.transmission import send_latents
+from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
+from semsim.codecs.ftsc.transport import LatentMaps, Transport
+from semsim.codecs.ftsc.tuning.config import TuningConfig
+from semsim.codecs.ftsc.tuning.denoisers import noisy
+from semsim.codecs.ftsc.tuning.receiver import Maps, Receiver, TuningStep
+from semsim.codecs.ftsc.tuning.sender import Sender
+from semsim.errors import SemsimError
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What a fine-tuning phase leaves behind.
+
+    Attributes:
+        network: as the receiver has it now; its encoders are those that were deployed, its
+            embedding spaces those of the sender.
+        steps: one row an iteration: ``step, loss, quantisation_loss`` and what ``watch`` returned.
+        ledger: what was sent.
+        images: how many images the decoder was tuned on.
+        seconds: that the receiver computed.
+    """
+
+    network: QuantizedAutoencoder
+    steps: pd.DataFrame
+    ledger: Ledger
+    images: int
+    seconds: float
+
+
+def adapt(
+    network: QuantizedAutoencoder,
+    image: Tensor,
+    radio: Radio,
+    transport: Transport,
+    config: TuningConfig,
+    *,
+    clean: Maps = lambda maps: maps,
+    watch: Callable[[Receiver, TuningStep], dict[str, float]] = lambda _receiver, _step: {},
+    seed: int = 0,
+) -> Adapted:
+    """Tune the decoder of a deployed network on images that it does not know.
+
+    Args:
+        network: what both ends have been deployed with; it stays as it is.
+        image: ``[N, 3, H, W]`` in 0..1, at the sender.
+        radio: the way to the receiver.
+        transport: how latents travel in the transmission phase, and in LSDFT before it.
+        config: what both ends agreed on.
+        clean: the receiver's denoiser of feature maps.
+        watch: looks at the receiver after every iteration, for convergence plots. It stands
+            outside: whatever it knows, the receiver does not.
+        seed: of the noise that a DFT receiver adds to its own maps.
+
+    Raises:
+        SemsimError: if no image arrived, or the two ends' embedding spaces differ.
+    """
+    sender = Sender(network, config)
+    receiver = Receiver(network, config, clean)
+    # Both ends compute with the 8 bits that are sent, not with what was rounded to them.
+    known = (image * 255.0).round() / 255.0
+    if config.mode == "dft":
+        packets = pack(known)
+        arrived = radio.deliver("originals (PNG)", packets)
+        _require(arrived, radio)
+        images = int(sum(arrived))
+        copies = unpack([bits for bits, whole in zip(packets, arrived, strict=True) if whole])
+        tuning = receiver.tune_on_images(
+            copies.to(image.device), _disturbance(radio, transport, image.device, seed)
+        )
+    else:
+        latents = _latents(sender, known, radio, transport)
+        images = len(latents[-1])
+        tuning = receiver.tune_on_latents(latents)
+    started, watched = time.perf_counter(), 0.0
+    rows = []
+    for step in tuning:
+        before = time.perf_counter()
+        seen = watch(receiver, step)
+        watched += time.perf_counter() - before
+        rows.append(asdict(step) | seen)
+    seconds = time.perf_counter() - started - watched
+    if config.mode == "dft":
+        kept = torch.tensor(arrived, device=image.device)
+        sender.follow(known[kept])
+        _compare(sender, receiver, radio)
+    return Adapted(receiver.network, pd.DataFrame(rows), radio.ledger, images, seconds)
+
+
+def _latents(
+    sender: Sender, image: Tensor, radio: Radio, transport: Transport
+) -> tuple[Tensor, ...]:
+    """LSDFT: L_q and latents on the air; return the maps of the images that arrived."""
+    losses = sender.quantisation_loss(image).cpu().numpy().astype(np.float32)
+    radio.deliver("quantisation losses", [np.unpackbits(losses.view(np.uint8))])
+    arrival = send_latents(sender.network, image, radio, transport)
+    _require((~arrival.lost).tolist(), radio)
+    return tuple(level[~arrival.lost] for level in arrival.maps)
+
+
+def _disturbance(radio: Radio, transport: Transport, device: torch.device, seed: int) -> Maps:
+    """What the DFT receiver expects its maps to suffer: noise of the SNR that it has measured."""
+    if radio.snr_db is None or not isinstance(transport, LatentMaps):
+        return lambda maps: maps
+    snr_db = radio.snr_db
+    generator = torch.Generator(device).manual_seed(seed)
+
+    def disturb(maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return noisy(maps, torch.full((len(maps[0]),), snr_db, device=device), generator)
+
+    return disturb
+
+
+def _compare(sender: Sender, receiver: Receiver, radio: Radio) -> None:
+    """Send the receiver's digest back and check it against the sender's."""
+    theirs = receiver.digest()
+    radio.deliver("digest", [np.unpackbits(np.frombuffer(bytes.fromhex(theirs), np.uint8))])
+    if theirs != sender.digest():
+        raise SemsimError(
+            "the embedding spaces of sender and receiver differ after fine-tuning: they must "
+            "compute on like devices, with like versions of PyTorch"
+        )
+
+
+def _require(arrived: list[bool], radio: Radio) -> None:
+    if not any(arrived):
+        at = "" if radio.snr_db is None else f" at {radio.snr_db:g} dB"
+        raise SemsimError(
+            f"none of the {len(arrived)} images of the fine-tuning phase arrived{at}; raise the "
+            "SNR, or choose mcs: adaptive, or allow retransmissions"
+        )

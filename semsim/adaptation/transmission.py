@@ -1,0 +1,54 @@
+"""Latents over the radio: what both the fine-tuning and the transmission phase do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semsim.adaptation.ledger import Entry
+from semsim.adaptation.radio import Radio
+from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
+from semsim.codecs.ftsc.transport import Transport
+from semsim.types import BitPayload, ImageShape
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What the receiver has of a batch.
+
+    Attributes:
+        maps: ``[B, d, h, w]`` looked-up entries of every level, noisy or not.
+        lost: ``[B]`` bool, which images the receiver knows to be damaged.
+    """
+
+    maps: tuple[Tensor, ...]
+    lost: Tensor
+
+
+def send_latents(
+    network: QuantizedAutoencoder, image: Tensor, radio: Radio, transport: Transport
+) -> Arrival:
+    """Encode ``[B, 3, H, W]`` at the sender, send, and look up at the receiver.
+
+    Both ends' encoders and embedding spaces are those of ``network``.
+    """
+    _, channels, height, width = image.shape
+    shape: ImageShape = (channels, height, width)
+    payload = transport.send(network, image)
+    if isinstance(payload, BitPayload):
+        bits, uses = radio.bits(payload.bits)
+        arrived = transport.arrive(network, bits, shape)
+        lost, count = bits.failed, payload.bits.numel()
+    else:
+        symbols, uses = radio.symbols(payload.x)
+        arrived = transport.arrive(network, symbols, shape)
+        lost, count = None, 0
+    if lost is None:
+        lost = torch.zeros(len(image), dtype=torch.bool, device=image.device)
+    if arrived.outage is not None:
+        lost = lost | arrived.outage
+    whole = int((~lost).sum())
+    radio.ledger.entries.append(Entry("latents", len(image), whole, count, uses))
+    return Arrival(arrived.maps, lost)

@@ -1,0 +1,130 @@
+"""Finds the quality curve of every user's codec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+
+from semsim.allocation.calibration import Calibration, read
+from semsim.allocation.config import CurveConfig, CurveFile, CurveLine
+from semsim.allocation.quality import PAPER, QualityCurve, line
+from semsim.config import PluginConfig
+from semsim.errors import ScenarioError
+from semsim.types import ImageShape
+
+_Found = list[tuple[Path, Calibration]]
+_REMEDY = (
+    "measure one with `python -m semsim calibrate CODEC --source SOURCE --curve FILE` and set "
+    "'quality_curve: {path: FILE}'"
+)
+
+
+@dataclass(frozen=True)
+class CodecInUse:
+    """A user's codec.
+
+    Attributes:
+        config: how the scenario names it.
+        weights: SHA-256 of its weights, by name.
+    """
+
+    config: PluginConfig
+    weights: dict[str, str] = field(default_factory=dict)
+
+
+def quality_curve(
+    chosen: CurveConfig, users: Sequence[CodecInUse], source: PluginConfig, shape: ImageShape
+) -> QualityCurve:
+    """Return the curve that a scenario chose, one a user where curves are measured ones.
+
+    A measured curve stands for a codec with certain weights and for images of one size: PSNR at
+    the same ρ moves by several dB between 64×64 and 256×256, as much as calibration is to mend,
+    so another size is refused. A curve that ships, which nobody has picked for the images at hand,
+    also insists on its own source; with a curve file, whether it speaks for other images of that
+    size is for the one who names it to say.
+
+    Args:
+        chosen: ``utility.quality_curve`` of a scenario.
+        users: the codec of every user.
+        source: where the scenario's images come from.
+        shape: their shape.
+
+    Raises:
+        ScenarioError: if there is no curve for a user's codec, weights or images, or several, or a
+            curve file is damaged.
+    """
+    if chosen == "paper":
+        return PAPER
+    if isinstance(chosen, CurveLine):
+        return QualityCurve(
+            chosen.offset_db, chosen.slope_db, f"{line(chosen.offset_db, chosen.slope_db)} as given"
+        )
+    if isinstance(chosen, CurveFile):
+        found, where = _read_all(chosen.path.expanduser()), str(chosen.path)
+    else:
+        with as_file(files("semsim.codecs") / "weights" / "curves") as folder:
+            found, where = _read_all(folder), "the shipped curves"
+    own_source = source if chosen == "calibrated" else None
+    curves = [_curve_of(user, found, own_source, shape, where) for user in users]
+    origins = dict.fromkeys(
+        f"{line(curve.curve.offset_db, curve.curve.slope_db)}, measured on {curve.images_text} "
+        f"({path.name})"
+        for path, curve in curves
+    )
+    return QualityCurve(
+        np.array([curve.curve.offset_db for _, curve in curves]),
+        np.array([curve.curve.slope_db for _, curve in curves]),
+        "; ".join(origins),
+    )
+
+
+def _read_all(path: Path) -> _Found:
+    paths = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    return [(path, read(path)) for path in paths]
+
+
+def _curve_of(
+    user: CodecInUse, found: _Found, source: PluginConfig | None, shape: ImageShape, where: str
+) -> tuple[Path, Calibration]:
+    """Return the one curve for a user, or say at which condition the last ones failed."""
+    kind = user.config.kind
+    conditions: tuple[tuple[Callable[[Calibration], bool], str], ...] = (
+        (lambda c: _knows(c, user, False), f"no curve is for codec '{kind}' with these options"),
+        (lambda c: _knows(c, user, True), f"measured with other weights of codec '{kind}'"),
+        (
+            lambda c: c.shape == shape,
+            f"measured on images of another size than the scenario's, {shape[1]}×{shape[2]}",
+        ),
+        (
+            lambda c: source is None or c.source == source,
+            "measured on other images than the scenario's; to use it all the same, name the file: "
+            "'{path: FILE}'",
+        ),
+    )
+    left = found
+    for holds, problem in conditions:
+        narrowed = [(path, curve) for path, curve in left if holds(curve)]
+        if not narrowed:
+            names = where if left is found else _names(left)
+            raise ScenarioError(f"utility.quality_curve: {names}: {problem}; {_REMEDY}")
+        left = narrowed
+    if len(left) > 1:
+        raise ScenarioError(
+            f"utility.quality_curve: {_names(left)} all hold for codec '{kind}'; name one file"
+        )
+    return left[0]
+
+
+def _knows(curve: Calibration, user: CodecInUse, weights: bool) -> bool:
+    return any(
+        codec.is_like(user.config) and (not weights or codec.has(user.weights))
+        for codec in curve.codecs
+    )
+
+
+def _names(found: _Found) -> str:
+    return ", ".join(f"{path.name} ({curve.images_text})" for path, curve in found)

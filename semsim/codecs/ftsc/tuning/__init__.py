@@ -1,0 +1,1 @@
+"""Fine-tuning of FTSC after deployment: DFT and LSDFT (Section IV)."""

@@ -1,0 +1,163 @@
+"""A pretrained DnCNN a latent level, and how they are trained (Fig. 5 b)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semsim.codecs import checkpoints
+from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
+from semsim.codecs.ftsc.networks import restore
+from semsim.codecs.ftsc.tuning.config import DenoisersObjectiveConfig, DnCnnConfig
+from semsim.codecs.ftsc.tuning.dncnn import DnCnn
+from semsim.codecs.ftsc.tuning.receiver import FeatureMaps
+from semsim.codecs.weights_config import Weights
+from semsim.errors import CheckpointError
+from semsim.types import Product, Source, Transmit, Update
+from semsim.units import db_to_linear
+
+
+class Denoisers(nn.Module):
+    """Cleans the feature maps of every level; each level has a network of its own.
+
+    Args:
+        levels: how many.
+        channels: length of a codebook entry.
+        config: sizes of each network.
+    """
+
+    def __init__(self, levels: int, channels: int, config: DnCnnConfig) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(DnCnn(channels, config) for _ in range(levels))
+
+    def forward(self, maps: FeatureMaps) -> FeatureMaps:
+        """Noisy maps ``[B, d, h, w]`` of all levels to clean ones."""
+        return tuple(network(level) for network, level in zip(self.networks, maps, strict=True))
+
+
+def noisy(maps: FeatureMaps, snr_db: Tensor, generator: torch.Generator) -> FeatureMaps:
+    """Add white noise to all levels, as analog transport at unit power does.
+
+    Args:
+        maps: ``[B, d, h, w]`` of every level.
+        snr_db: ``[B]`` Es/N0: mean power over all features of an image against that of the noise.
+        generator: of the noise.
+    """
+    signal = torch.cat([level.flatten(1) for level in maps], dim=1)
+    variance = signal.square().mean(dim=1) / db_to_linear(snr_db)
+    deviation = variance.sqrt().view(-1, 1, 1, 1)
+    return tuple(
+        level + deviation * torch.randn(level.shape, generator=generator, device=level.device)
+        for level in maps
+    )
+
+
+class DenoisersObjective:
+    """MSE between cleaned and clean feature maps of a trained network, all levels.
+
+    Each level's error is divided by its own mean power, so that none outweighs the others.
+    """
+
+    Config = DenoisersObjectiveConfig
+
+    def __init__(
+        self,
+        config: DenoisersObjectiveConfig,
+        transmit: Transmit | None = None,  # noqa: ARG002
+        device: str = "cpu",
+    ) -> None:
+        self._config = config
+        self._network = _trained(config.network).to(device).eval().requires_grad_(False)
+        levels, channels = len(self._network.levels), self._network.config.dim
+        self.models: dict[str, nn.Module] = {
+            "denoisers": Denoisers(levels, channels, config.model).to(device)
+        }
+
+    def updates(self, source: Source, generator: torch.Generator) -> Iterator[Update]:
+        """One update a batch."""
+        low, high = self._config.snr_db
+        draw = torch.rand(len(source), generator=generator, device=source.image.device)
+        clean = self._maps(source.image)
+        loss, gains = self._judge(clean, low + (high - low) * draw, generator)
+        yield Update("denoisers", loss, gains)
+
+    @torch.no_grad()
+    def evaluate(self, source: Source) -> dict[str, float]:
+        """How much noise is taken off each level in dB, half-way and at the ends of the SNRs."""
+        low, high = self._config.snr_db
+        clean = self._maps(source.image)
+        generator = torch.Generator(source.image.device).manual_seed(0)
+        figures: dict[str, float] = {}
+        for snr_db in (0.5 * (low + high), low, high):
+            snrs = torch.full((len(source),), snr_db, device=source.image.device)
+            _, gains = self._judge(clean, snrs, generator)
+            figures |= {f"{name} at {snr_db:g} dB": value for name, value in gains.items()}
+        return figures
+
+    def products(self) -> tuple[Product, ...]:
+        """The weights of all levels."""
+        sizes = {
+            "latents": self._network.config.model_dump(mode="json"),
+            "dncnn": self._config.model.model_dump(mode="json"),
+        }
+        name = self._network.config.name
+        codec = {
+            "kind": "ftsc",
+            "scalings": [name],
+            "transport": "latent",
+            "denoisers": {name: "WEIGHTS"},
+        }
+        return (Product("denoisers", sizes, codec),)
+
+    @torch.no_grad()
+    def _maps(self, image: Tensor) -> FeatureMaps:
+        return self._network.look_up(*self._network.indices(image))
+
+    def _judge(
+        self, clean: FeatureMaps, snr_db: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        arrived = noisy(clean, snr_db, generator)
+        cleaned = self.models["denoisers"](arrived)
+        loss = torch.zeros((), device=snr_db.device)
+        gains: dict[str, float] = {}
+        for name, before, after, wanted in zip(
+            self._network.levels, arrived, cleaned, clean, strict=True
+        ):
+            error = F.mse_loss(after, wanted)
+            loss = loss + error / wanted.square().mean()
+            gain = F.mse_loss(before, wanted) / error.detach()
+            gains[f"gain_{name}_db"] = float(10.0 * gain.log10())
+        return loss, gains
+
+
+def load_denoisers(
+    weights: Weights, network: QuantizedAutoencoder, device: str = "cpu"
+) -> Denoisers:
+    """Build the denoisers that ``weights`` hold, for the latents of ``network``.
+
+    Raises:
+        CheckpointError: if they are missing, damaged, or of another network's latents.
+    """
+    checkpoint = checkpoints.named(weights)
+    if checkpoint is None or not {"latents", "dncnn"} <= checkpoint.model.keys():
+        raise CheckpointError(f"{weights}: these are no denoisers of latents")
+    theirs, ours = checkpoint.model["latents"], network.config.model_dump(mode="json")
+    if theirs != ours:
+        raise CheckpointError(
+            f"{checkpoint.origin}: cleans latents of a network of other sizes ({theirs}) than "
+            f"{ours}; train others with an objective 'latent_denoisers'"
+        )
+    sizes = DnCnnConfig.model_validate(checkpoint.model["dncnn"])
+    denoisers = Denoisers(len(network.levels), network.config.dim, sizes)
+    checkpoints.load_into(denoisers, checkpoint)
+    return denoisers.to(device).eval().requires_grad_(False)
+
+
+def _trained(weights: Weights) -> QuantizedAutoencoder:
+    checkpoint = checkpoints.named(weights)
+    if checkpoint is None:
+        raise CheckpointError("denoisers learn latents of trained weights, not of 'random' ones")
+    return restore(checkpoint)
