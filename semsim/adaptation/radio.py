@@ -79,15 +79,24 @@ class Radio:
         self.ledger.entries.append(Entry(item, len(packets), sum(arrived), sent, uses))
         return arrived
 
-    def bits(self, bits: Tensor) -> tuple[ReceivedBits, int]:
-        """Send ``[B, n]`` bits once; return what arrived and the channel uses that it took."""
+    def bits(self, bits: Tensor, lengths: Tensor | None = None) -> tuple[ReceivedBits, int]:
+        """Send ``[B, n]`` bits once; return what arrived and the channel uses that it took.
+
+        Args:
+            bits: one payload a row.
+            lengths: ``[B]`` how many of each row are sent, where that is not all; the lengths
+                travel beside them as QPSK of rate 1/2, as the link charges them.
+        """
+        told = 0 if lengths is None else len(bits) * bits.shape[1].bit_length()
         if self._channel is None:
             errors = torch.zeros(len(bits))
-            whole = torch.zeros(len(bits), dtype=torch.bool)
-            return ReceivedBits(bits, errors, 1, whole), len(bits) * -(-bits.shape[1] // 2)
+            whole = torch.zeros(len(bits), dtype=torch.bool, device=bits.device)
+            sent = torch.full((len(bits),), bits.shape[1]) if lengths is None else lengths
+            uses = int(((sent + 1) // 2).sum())
+            return ReceivedBits(bits, errors, 1, whole), uses + told
         air, csi = self._air(len(bits), bits.device)
-        received = self._modem.transmit(bits, csi, air)
-        return received, self._uses(air, bits.shape[1])
+        received = self._modem.transmit(bits, csi, air, lengths)
+        return received, self._uses(air, bits.shape[1]) + told
 
     def symbols(self, x: Tensor) -> tuple[Received, int]:
         """Send complex symbols ``[B, n]`` once, each row at unit power."""

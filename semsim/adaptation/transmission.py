@@ -38,9 +38,10 @@ def send_latents(
     shape: ImageShape = (channels, height, width)
     payload = transport.send(network, image)
     if isinstance(payload, BitPayload):
-        bits, uses = radio.bits(payload.bits)
+        bits, uses = radio.bits(payload.bits, payload.lengths)
         arrived = transport.arrive(network, bits, shape)
-        lost, count = bits.failed, payload.bits.numel()
+        lost = bits.failed
+        count = payload.bits.numel() if payload.lengths is None else int(payload.lengths.sum())
     else:
         symbols, uses = radio.symbols(payload.x)
         arrived = transport.arrive(network, symbols, shape)
