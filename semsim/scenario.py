@@ -13,7 +13,7 @@ from semsim.codecs.classical.config import ClassicalFormat
 from semsim.codecs.ftsc.config import FtscConfig
 from semsim.codecs.ftsc.tuning.config import TuningConfig
 from semsim.config import PluginConfig, PluginField, Strict, load_tagged
-from semsim.engine.config import CellConfig, ComputeConfig, FeedbackConfig
+from semsim.engine.config import AdaptConfig, CellConfig, ComputeConfig, FeedbackConfig
 from semsim.link.config import ModemConfig, PowerConstraint, SnrConvention
 from semsim.link.stages import SemanticNoiseConfig, SpreadingConfig
 
@@ -38,6 +38,8 @@ class UserConfig(Strict):
     """Place in the plane, instead of a distance."""
     codec: CodecConfig | None = None
     """Codec of this user; the default is the scenario's."""
+    source: SourceConfig | None = None
+    """Images of this user; the default is the scenario's."""
 
     @model_validator(mode="after")
     def _one_place(self) -> UserConfig:
@@ -111,10 +113,56 @@ class DownlinkScenario(ScenarioBase):
     """What the sender knows of the users' gains."""
     compute: ComputeConfig = ComputeConfig()
     utility: UtilityConfig = UtilityConfig()
+    adapt: AdaptConfig | None = None
+    """Fine-tuning of the users' FTSC decoders while the downlink runs."""
     allocator: AllocatorConfig
     """Who decides."""
     compare: tuple[AllocatorConfig, ...] = ()
     """Other allocators to judge on the very same slots."""
+
+    def user_codecs(self) -> tuple[PluginConfig, ...]:
+        """Return the codec of every user."""
+        if isinstance(self.users, DrawnUsers):
+            return (self.codec,) * self.users.count
+        return tuple(user.codec or self.codec for user in self.users)
+
+    def user_sources(self) -> tuple[PluginConfig, ...]:
+        """Return the source of every user's images."""
+        if isinstance(self.users, DrawnUsers):
+            return (self.source,) * self.users.count
+        return tuple(user.source or self.source for user in self.users)
+
+    def tuning_users(self) -> tuple[int, ...]:
+        """Return the users whose decoders are tuned."""
+        if self.adapt is None:
+            return ()
+        everyone = tuple(range(len(self.user_codecs())))
+        return everyone if self.adapt.users is None else self.adapt.users
+
+    @model_validator(mode="after")
+    def _tuned(self) -> DownlinkScenario:
+        codecs = self.user_codecs()
+        for user in self.tuning_users():
+            if user >= len(codecs):
+                raise ValueError(
+                    f"'adapt.users' names {user}, but users are 0 to {len(codecs) - 1}"
+                )
+            if not isinstance(codecs[user], FtscConfig):
+                raise ValueError(
+                    f"'adapt' tunes decoders of FTSC; user {user} has {codecs[user].kind!r}: leave "
+                    "that user out of 'adapt.users'"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _curve_of_these_images(self) -> DownlinkScenario:
+        own = any(source != self.source for source in self.user_sources())
+        if own and self.utility.quality_curve == "calibrated":
+            raise ValueError(
+                "'utility.quality_curve: calibrated' holds for the scenario's own source; users "
+                "with other images need {path: FILE} or 'paper'"
+            )
+        return self
 
 
 class SnrRange(Strict):

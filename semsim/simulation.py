@@ -13,22 +13,26 @@ import numpy as np
 import pandas as pd
 import torch
 
+from semsim.adaptation.adaptive import AdaptiveFtsc
 from semsim.adapting import run_adaptation
 from semsim.allocation.curves import CodecInUse, quality_curve
 from semsim.allocation.problem import Problem
 from semsim.assembly import Codecs, fading_law, offered_rates, power_rule, semantic_noise
 from semsim.channels.devices import check_device
+from semsim.codecs.ftsc.codec import Ftsc
 from semsim.config import PluginConfig
 from semsim.engine.budget import Budget
 from semsim.engine.downlink import Downlink, SlotRecord
 from semsim.engine.topology import Places, draw_bearings_rad, draw_places
+from semsim.engine.traffic import UserSources
+from semsim.errors import ScenarioError
 from semsim.link.link import Link, LinkOptions
 from semsim.link.modem import DigitalModem
 from semsim.results import Pictures, Results
 from semsim.rng import Streams
 from semsim.scenario import AdaptScenario, DownlinkScenario, DrawnUsers, Scenario, load_scenario
 from semsim.sweep.run import sweep
-from semsim.types import Allocator, Report
+from semsim.types import Allocator, ImageShape, Report
 
 
 def simulate(
@@ -65,14 +69,15 @@ class _Downlink:
     def __init__(self, scenario: DownlinkScenario) -> None:
         started = time.perf_counter()
         self.scenario = scenario
-        self.source = scenario.source.build()
+        built = {config: config.build() for config in dict.fromkeys(scenario.user_sources())}
+        self.sources = UserSources([built[config] for config in scenario.user_sources()])
         self.codecs = Codecs(scenario.device)
-        configs = _codec_configs(scenario)
+        configs = scenario.user_codecs()
         self.user_codecs = [self.codecs.get(config) for config in configs]
         self.fading = None
         if scenario.modem.mcs == "adaptive":
             self.fading = fading_law(scenario.channel, Streams(scenario.seed), scenario.device)
-        shape = self.source.take(1).shape
+        shape = _common_shape(scenario, built)
         for codec in dict.fromkeys(self.user_codecs):
             offered_rates(codec, shape, scenario.name)
         users = [
@@ -89,9 +94,10 @@ class _Downlink:
         return Downlink(
             users=self._places,
             links=self._links,
-            source=self.source,
+            source=self.sources,
             budget=self.problem.budget,
             feedback=self.scenario.feedback,
+            adapt=self.scenario.adapt,
             seed=self.scenario.seed,
             device=self.scenario.device,
         )
@@ -117,7 +123,14 @@ class _Downlink:
             "semantic_noise": semantic_noise(scenario, generator),
         }
         links = {id(codec): Link(codec, channel, modem, **options) for codec in self.user_codecs}
-        return [links[id(codec)] for codec in self.user_codecs]
+        users = [links[id(codec)] for codec in self.user_codecs]
+        for user in scenario.tuning_users():
+            codec = self.user_codecs[user]
+            if scenario.adapt is None or not isinstance(codec, Ftsc):
+                raise TypeError(f"user {user} has no decoder to tune")
+            own = AdaptiveFtsc(codec, scenario.adapt, scenario.adapt.remembered)
+            users[user] = Link(own, channel, modem, **options)
+        return users
 
     def allocators(self) -> dict[str, Allocator]:
         """The scenario's allocator, then those to compare, by name."""
@@ -215,10 +228,23 @@ class _Downlink:
         }
 
 
-def _codec_configs(scenario: DownlinkScenario) -> list[PluginConfig]:
-    if isinstance(scenario.users, DrawnUsers):
-        return [scenario.codec] * scenario.users.count
-    return [user.codec or scenario.codec for user in scenario.users]
+def _common_shape(scenario: DownlinkScenario, sources: dict[PluginConfig, Any]) -> ImageShape:
+    """Return the shape of all users' images.
+
+    Raises:
+        ScenarioError: if they differ.
+    """
+    shapes: dict[ImageShape, str] = {}
+    for config, source in sources.items():
+        shapes.setdefault(source.take(1).shape, config.kind)
+    if len(shapes) > 1:
+        sizes = ", ".join(f"{kind} {shape[1]}×{shape[2]}" for shape, kind in shapes.items())
+        raise ScenarioError(
+            f"{scenario.name}: the users' sources have images of different sizes ({sizes}); set "
+            "their 'size' alike"
+        )
+    (shape,) = shapes
+    return shape
 
 
 def _pictures(record: SlotRecord, frame: pd.DataFrame) -> Pictures:

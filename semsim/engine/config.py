@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
+from semsim.codecs.ftsc.tuning.config import TuningConfig
 from semsim.config import Strict
 from semsim.units import NOISE_PSD_DBM_PER_HZ
 
@@ -204,3 +205,24 @@ class ComputeConfig(Strict):
     """k of FTSC eq. (12): the side of a convolution kernel."""
     filters: int = Field(128, ge=1)
     """C_ch of FTSC eq. (12): the filters of a layer."""
+
+
+class AdaptConfig(TuningConfig):
+    """Fine-tuning of the users' FTSC decoders while the downlink runs.
+
+    Its air time and transmit energy are charged to the slot in which it happens; the receiver
+    computes beside its reception, which takes energy but delays nothing.
+    """
+
+    every_slots: int = Field(4, ge=1)
+    """Slots between two rounds of fine-tuning."""
+    users: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    """Which users tune, by their numbers from 0; the default is all."""
+    originals: int = Field(4, ge=1)
+    """DFT: images that the sender sends for each round, beside those of the slots."""
+    remembered: int = Field(64, ge=1)
+    """LSDFT: images whose latents a receiver keeps."""
+    flops_per_s: float = Field(1e12, gt=0)
+    """Speed of a receiver's processor."""
+    power_w: float = Field(10.0, ge=0)
+    """Power of a receiver's processor while it computes."""

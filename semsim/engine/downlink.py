@@ -6,16 +6,19 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
+from semsim.adaptation.adaptive import AdaptiveFtsc
 from semsim.engine.budget import Budget, ratio
-from semsim.engine.config import FeedbackConfig
+from semsim.engine.config import AdaptConfig, FeedbackConfig
 from semsim.engine.fading import rician_gain, scatter
 from semsim.engine.propagation import draw_large_scale
 from semsim.engine.topology import Places
+from semsim.engine.traffic import UserSources
+from semsim.engine.tuning import TuningCost, tune
 from semsim.errors import AllocationError
 from semsim.link.link import Link
 from semsim.link.metrics import psnr_db, ssim
@@ -25,14 +28,6 @@ from semsim.units import db_to_linear, linear_to_db
 
 #: A solver's ρ may fall short of an offered rate by this share and still mean it.
 RATE_TOLERANCE = 1e-3
-
-
-class ImageSource(Protocol):
-    """Where the users' images come from."""
-
-    def sample(self, count: int, rng: np.random.Generator) -> Source:
-        """Draw ``count`` images."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -70,9 +65,11 @@ class Downlink:
         users: places for a given stream of random numbers.
         links: given a generator for the channel's noise, one link a user; users whose link is
             the same object are sent as one batch.
-        source: where images come from.
+        source: where the users' images come from.
         budget: time and energy.
         feedback: how well the sender knows the gains.
+        adapt: how users whose codec is an
+            :class:`~semsim.adaptation.adaptive.AdaptiveFtsc` tune it between slots.
         seed: of everything random.
         device: of images and codecs.
     """
@@ -81,9 +78,10 @@ class Downlink:
         self,
         users: Callable[[np.random.Generator], Places],
         links: Callable[[torch.Generator], Sequence[Link]],
-        source: ImageSource,
+        source: UserSources,
         budget: Budget,
         feedback: FeedbackConfig | None = None,
+        adapt: AdaptConfig | None = None,
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
@@ -93,6 +91,7 @@ class Downlink:
         self._draw_places = users
         self._make_links = links
         self._source = source
+        self._adapt = adapt
         self.reset(seed)
 
     def reset(self, seed: int) -> DownlinkState:
@@ -179,6 +178,8 @@ class Downlink:
         for name in rows[0]:
             columns[name] = [row[name] for row in rows]
         self._charge(columns, allocation)
+        if self._adapt is not None:
+            self._tune(self._adapt, columns, allocation)
         record = SlotRecord(self._slot, columns, self._images, received)
         self._slot += 1
         self._draw_slot()
@@ -221,6 +222,36 @@ class Downlink:
         columns["delay_s"] = (transmit_s + compute_s).tolist()
         columns["energy_j"] = energy_j.tolist()
         columns["modem_air_s"] = modem_air_s.tolist()
+
+    def _tune(
+        self, adapt: AdaptConfig, columns: dict[str, list[Any]], allocation: Allocation
+    ) -> None:
+        """Let receivers tune their decoders for the next slots, and charge it to this one."""
+        rng = self._streams.child("slot", self._slot).numpy("originals")
+        costs: list[TuningCost] = []
+        untuned = list(columns["psnr_db"])
+        with torch.enable_grad():
+            for user, link in enumerate(self._links):
+                offered = link.codec.rates(self._images.shape)
+                rate = next(r for r in offered if r.name == columns["rate"][user])
+                snr_db = columns["snr_db"][user]
+                own = self._source.of(user)
+                if isinstance(link.codec, AdaptiveFtsc):
+                    image = self._images.image[user : user + 1]
+                    untuned[user] = float(psnr_db(image, link.codec.deployed(image, rate.name)))
+                costs.append(tune(link, rate, snr_db, self._slot, adapt, own, rng))
+        uses = np.array([cost.channel_uses for cost in costs])
+        air_s = ratio(uses, allocation.b_hz, otherwise=math.inf)
+        air_s[uses == 0] = 0.0
+        compute_s = np.array([cost.flops for cost in costs]) / adapt.flops_per_s
+        energy_j = self.budget.air_energy_j(air_s, allocation.p_w) + adapt.power_w * compute_s
+        columns["psnr_deployed_db"] = untuned
+        columns["tuning_steps"] = [cost.steps for cost in costs]
+        columns["tuning_air_s"] = air_s.tolist()
+        columns["tuning_compute_s"] = compute_s.tolist()
+        columns["tuning_energy_j"] = energy_j.tolist()
+        columns["delay_s"] = (np.array(columns["delay_s"]) + air_s).tolist()
+        columns["energy_j"] = (np.array(columns["energy_j"]) + energy_j).tolist()
 
 
 def nearest_rate(offered: Sequence[Rate], rho: float) -> Rate:

@@ -70,7 +70,7 @@ class Link:
         self.channel = channel
         self.power = power or PowerRule()
         self._modem = modem
-        self._fading = fading
+        self.fading = fading
         self._semantic_noise = semantic_noise
 
     def transmit(
@@ -100,7 +100,7 @@ class Link:
         known = snr if reported_db is None else _linear(source, reported_db)
         air = Air(self.channel, snr, self.power)
         sent = source if self._semantic_noise is None else self._semantic_noise(source)
-        output, errors, side_uses = self._send(sent, Csi(known, self._fading), chosen, air)
+        output, errors, side_uses = self._send(sent, Csi(known, self.fading), chosen, air)
         return Delivery(output, air.audit(source.image[0].numel(), errors, side_uses), chosen)
 
     def choose(self, source: Source, rate: Rate | str | None) -> Rate:
@@ -123,15 +123,15 @@ class Link:
         """
         if rate.unit == "symbols":
             return rate.payload
-        csi = Csi(torch.tensor([db_to_linear(snr_db)]), self._fading)
-        ((plan, _),) = self._bit_modem("cpu").plan(rate.payload, csi)
+        csi = Csi(torch.tensor([db_to_linear(snr_db)]), self.fading)
+        ((plan, _),) = self.modem("cpu").plan(rate.payload, csi)
         return plan.uses
 
     def _send(self, source: Source, csi: Csi, rate: Rate, air: Air) -> tuple[Output, Tensor, int]:
         """Return the output, the share of blocks lost ``[B]``, and uses of side information."""
         payload = self.codec.encode(source, csi, rate)
         if isinstance(payload, BitPayload):
-            modem = self._bit_modem(str(payload.bits.device))
+            modem = self.modem(str(payload.bits.device))
             received = modem.transmit(payload.bits, csi, air, payload.lengths)
             lost = received.block_errors / received.blocks
             side_bits = 0 if payload.lengths is None else payload.bits.shape[1].bit_length()
@@ -140,7 +140,8 @@ class Link:
         output = self.codec.decode(air.send(payload.x), csi, rate)
         return output, torch.zeros_like(csi.snr), payload.side_bits
 
-    def _bit_modem(self, device: str) -> DigitalModem:
+    def modem(self, device: str) -> DigitalModem:
+        """Return the modem of bits; without one given, QPSK with rate-1/2 LDPC on ``device``."""
         if self._modem is None:
             self._modem = DigitalModem(ModemConfig(), device=device)
         return self._modem

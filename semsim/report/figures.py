@@ -32,6 +32,8 @@ def figures(results: Results) -> dict[str, Figure]:
         made = {"images": images(results.pictures)}
         if results.task == "downlink":
             made |= {"allocation": allocation(results), "utility": utility(results)}
+            if "tuning_steps" in results.slots:
+                made |= {"tuning": tuning(results)}
         elif results.task == "adapt":
             made |= {"convergence": convergence(results)}
         else:
@@ -152,6 +154,26 @@ def quality(results: Results) -> Figure:
     grid[1, 0].set(ylabel="share lost")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, loc="outside right upper", fontsize=8.0)
+    return figure
+
+
+def tuning(results: Results) -> Figure:
+    """Draw by slot what fine-tuning brings to the users who tune, and what it has cost so far."""
+    slots = results.slots[results.slots["allocator"] == results.slots["allocator"].iloc[0]]
+    figure = Figure(figsize=(9, 3.3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for user, part in slots.groupby("user"):
+        if not part["tuning_steps"].any():
+            continue
+        gain = part["psnr_db"] - part["psnr_deployed_db"]
+        left.plot(part["slot"], gain, "o-", ms=3, label=f"user {user}")
+        for slot in part.loc[part["tuning_steps"] > 0, "slot"]:
+            left.axvline(slot + 0.5, color="0.8", lw=0.8, zorder=0)
+        right.plot(part["slot"], part["tuning_energy_j"].cumsum(), "o-", ms=3, label=f"user {user}")
+    left.axhline(0, color="0.5", lw=0.8)
+    left.set(xlabel="slot", title="PSNR over that of the decoder deployed, in dB")
+    right.set(xlabel="slot", title="energy of fine-tuning so far, in J")
+    left.legend(frameon=False)
     return figure
 
 

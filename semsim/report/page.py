@@ -22,6 +22,7 @@ _TITLES = {
     "utility": "Utility",
     "quality": "Quality over SNR",
     "convergence": "Convergence",
+    "tuning": "Fine-tuning between the slots",
 }
 
 

@@ -17,6 +17,7 @@ from semsim.engine.config import CellConfig, ComputeConfig, FeedbackConfig
 from semsim.engine.downlink import Downlink
 from semsim.engine.fading import rician_gain, scatter
 from semsim.engine.topology import Places
+from semsim.engine.traffic import UserSources
 from semsim.link.link import Link
 from semsim.rng import Streams
 from semsim.types import Array, Source
@@ -97,12 +98,13 @@ class Blank:
 
 
 def downlink(**feedback: Any) -> Downlink:
+    blank = Blank()
     link = Link(load_codec({"kind": "classical"}), load_channel("awgn"))
     cell = CellConfig(bandwidth_hz=5000, power_w=1)
     return Downlink(
         users=lambda rng: Places(np.full(USERS, 100.0), np.zeros(USERS)),
         links=lambda generator: [link] * USERS,
-        source=Blank(),
+        source=UserSources([blank] * USERS),
         budget=Budget(cell, ComputeConfig(), (3, 64, 64)),
         feedback=FeedbackConfig.model_validate(feedback),
     )

@@ -10,6 +10,7 @@ from semsim.engine.config import CellConfig, ComputeConfig, FeedbackConfig
 from semsim.engine.downlink import Downlink, SlotRecord, nearest_rate
 from semsim.engine.fading import rician_gain
 from semsim.engine.topology import draw_places
+from semsim.engine.traffic import UserSources
 from semsim.errors import AllocationError
 from semsim.link.link import Link
 from semsim.rng import Streams
@@ -24,7 +25,7 @@ def make(feedback: FeedbackConfig | None = None, **cell: Any) -> Downlink:
     return Downlink(
         users=lambda rng: draw_places(USERS, 10, 100, rng),
         links=lambda generator: [Link(codec, load_channel("awgn"))] * USERS,
-        source=load_source({"kind": "photos", "size": 64}),
+        source=UserSources([load_source({"kind": "photos", "size": 64})] * USERS),
         budget=Budget(config, ComputeConfig(efficiency=1e-28), (3, 64, 64)),
         feedback=feedback,
     )
