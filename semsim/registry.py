@@ -63,7 +63,7 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "ftsc",
             "semsim.codecs.ftsc.config:FtscConfig",
             "semsim.codecs.ftsc.codec:Ftsc",
-            "VQ-VAE-2 at scaling rates [2,2], [4,2], [8,2]; digital transport (FTSC)",
+            "VQ-VAE-2 at scaling rates [2,2], [4,2], [8,2]; indices as bits, or latents (FTSC)",
         ),
         Plugin(
             "trangdeepsc",
@@ -210,6 +210,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.codecs.ftsc.config:VqVae2ObjectiveConfig",
             "semsim.codecs.ftsc.objective:VqVae2Objective",
             "reconstruction and codebook loss of one VQ-VAE-2 (FTSC eq. 3-4)",
+        ),
+        Plugin(
+            "latent_denoisers",
+            "semsim.codecs.ftsc.tuning.config:DenoisersObjectiveConfig",
+            "semsim.codecs.ftsc.tuning.denoisers:DenoisersObjective",
+            "a DnCNN a latent level that takes channel noise off (FTSC Fig. 5 b)",
         ),
         Plugin(
             "reconstruction",

@@ -42,6 +42,7 @@ class AdaptiveFtsc(nn.Module):
         self._networks: dict[str, QuantizedAutoencoder] = {}
         self._remembered = remembered
         self._memory: dict[str, deque[tuple[Tensor, ...]]] = {}
+        self._originals: dict[str, Tensor] = {}
 
     def network(self, name: str) -> QuantizedAutoencoder:
         """Return the network of scaling rate ``name`` as this user has it now."""
@@ -105,7 +106,7 @@ class AdaptiveFtsc(nn.Module):
         return steps
 
     def tune_on_originals(self, name: str, image: Tensor, radio: Radio) -> Adapted:
-        """DFT of one scaling rate on originals ``[N, 3, H, W]`` that the sender sends for it.
+        """DFT of one scaling rate on originals ``[N, 3, H, W]`` sent now, and those of before.
 
         Raises:
             SemsimError: if none of them arrives.
@@ -117,8 +118,11 @@ class AdaptiveFtsc(nn.Module):
             self._codec.transport,
             self._config,
             clean=self._codec.denoiser(name),
+            already=self._originals.get(name),
         )
         self._networks[name] = adapted.network
+        if adapted.originals is not None:
+            self._originals[name] = adapted.originals
         # Entries have moved: latents of before look up other ones than their sender meant.
         self._memory.pop(name, None)
         return adapted

@@ -34,6 +34,7 @@ class Adapted:
         steps: one row an iteration: ``step, loss, quantisation_loss`` and what ``watch`` returned.
         ledger: what was sent.
         images: how many images the decoder was tuned on.
+        originals: DFT: the images that both ends have now, ``[N, 3, H, W]``.
         seconds: that the receiver computed.
     """
 
@@ -41,6 +42,7 @@ class Adapted:
     steps: pd.DataFrame
     ledger: Ledger
     images: int
+    originals: Tensor | None
     seconds: float
 
 
@@ -53,6 +55,7 @@ def adapt(
     *,
     clean: Maps = lambda maps: maps,
     watch: Callable[[Receiver, TuningStep], dict[str, float]] = lambda _receiver, _step: {},
+    already: Tensor | None = None,
     seed: int = 0,
 ) -> Adapted:
     """Tune the decoder of a deployed network on images that it does not know.
@@ -66,6 +69,7 @@ def adapt(
         clean: the receiver's denoiser of feature maps.
         watch: looks at the receiver after every iteration, for convergence plots. It stands
             outside: whatever it knows, the receiver does not.
+        already: DFT: originals ``[M, 3, H, W]`` that both ends have from before.
         seed: of the noise that a DFT receiver adds to its own maps.
 
     Raises:
@@ -79,11 +83,11 @@ def adapt(
         packets = pack(known)
         arrived = radio.deliver("originals (PNG)", packets)
         _require(arrived, radio)
-        images = int(sum(arrived))
         copies = unpack([bits for bits, whole in zip(packets, arrived, strict=True) if whole])
-        tuning = receiver.tune_on_images(
-            copies.to(image.device), _disturbance(radio, transport, image.device, seed)
-        )
+        theirs = _joined(already, copies.to(image.device))
+        ours = _joined(already, known[torch.tensor(arrived, device=image.device)])
+        images = len(theirs)
+        tuning = receiver.tune_on_images(theirs, _disturbance(radio, transport, image.device, seed))
     else:
         latents = _latents(sender, known, radio, transport)
         images = len(latents[-1])
@@ -97,10 +101,15 @@ def adapt(
         rows.append(asdict(step) | seen)
     seconds = time.perf_counter() - started - watched
     if config.mode == "dft":
-        kept = torch.tensor(arrived, device=image.device)
-        sender.follow(known[kept])
+        sender.follow(ours)
         _compare(sender, receiver, radio)
-    return Adapted(receiver.network, pd.DataFrame(rows), radio.ledger, images, seconds)
+    originals = ours if config.mode == "dft" else None
+    steps = pd.DataFrame(rows)
+    return Adapted(receiver.network, steps, radio.ledger, images, originals, seconds)
+
+
+def _joined(before: Tensor | None, now: Tensor) -> Tensor:
+    return now if before is None else torch.cat([before, now])
 
 
 def _latents(

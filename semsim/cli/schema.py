@@ -30,9 +30,9 @@ def schema(
     from pydantic import TypeAdapter
 
     if kind is Kind.scenario:
-        from semsim.scenario import DownlinkScenario, LinkScenario
+        from semsim.scenario import Scenario
 
-        described = TypeAdapter(DownlinkScenario | LinkScenario).json_schema()
+        described = TypeAdapter(Scenario).json_schema()
     else:
         from semsim.training.recipe import Recipe
 

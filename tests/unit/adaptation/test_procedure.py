@@ -82,6 +82,20 @@ def test_dft_goes_on_with_the_images_that_both_ends_know() -> None:
     )
 
 
+def test_originals_of_before_are_used_again_and_not_sent_again() -> None:
+    config = TuningConfig(mode="dft", steps=3, batch=6)
+    first = adapt(network(), images()[:2], radio(None), FixedIndices(), config)
+    assert first.originals is not None
+    again = adapt(
+        network(), images()[2:], radio(None), FixedIndices(), config, already=first.originals
+    )
+    at_once = adapt(network(), images(), radio(None), FixedIndices(), config)
+    assert again.images == at_once.images == 6
+    assert same(again.network, at_once.network)
+    sent = first.ledger.entries[0].bits + again.ledger.entries[0].bits
+    assert sent == at_once.ledger.entries[0].bits
+
+
 def test_ends_that_drift_apart_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiver.Receiver, "digest", lambda _self: "00" * 32)
     config = TuningConfig(mode="dft", steps=1)
