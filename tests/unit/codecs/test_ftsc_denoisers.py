@@ -16,11 +16,11 @@ from semsim.training.run import train_recipe
 
 _RECIPE = """
 name: cleaners
-objective: {kind: latent_denoisers, network: ftsc-4-2, model: {layers: 3, filters: 32}}
+objective: {kind: latent_denoisers, network: ftsc-4-2, model: {layers: 4, filters: 48}}
 sources: [{kind: photos, split: train, size: 64, crop: random}]
-batch: 4
+batch: 8
 steps: 150
-optimizer: {learning_rate: 3.0e-3, warmup_steps: 5, average: 0}
+optimizer: {learning_rate: 1.0e-3, warmup_steps: 5, average: 0}
 evaluation: {source: {kind: photos, split: test, size: 32}, count: 7}
 """
 
@@ -69,8 +69,8 @@ def test_training_takes_noise_off_and_the_codec_uses_it(trained: Path) -> None:
     clean = network.look_up(*network.indices(image))
     arrived = noisy(clean, torch.zeros(4), torch.Generator().manual_seed(3))
     cleaned = codec.denoiser("[4,2]")(arrived)  # type: ignore[attr-defined]
-    # So short a training helps the bottom level; the top one is stronger than the noise.
-    for share, before, after, wanted in zip((1.05, 0.9), arrived, cleaned, clean, strict=True):
+    # So short a training helps the weak top level, whose neighbours are alike.
+    for share, before, after, wanted in zip((0.95, 1.05), arrived, cleaned, clean, strict=True):
         assert (after - wanted).square().mean() < share * (before - wanted).square().mean()
     plain = load_codec({"kind": "ftsc", "scalings": ["[4,2]"], "transport": "latent"})
     sent = [Link(c, load_channel("awgn", seed=1)).transmit(image, 0.0) for c in (codec, plain)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsim.codecs import checkpoints
@@ -58,7 +57,8 @@ def noisy(maps: FeatureMaps, snr_db: Tensor, generator: torch.Generator) -> Feat
 class DenoisersObjective:
     """MSE between cleaned and clean feature maps of a trained network, all levels.
 
-    Each level's error is divided by its own mean power, so that none outweighs the others.
+    Each image's error is divided by the noise that it got, so that noisy images do not outweigh
+    clear ones; 1 is what doing nothing scores.
     """
 
     Config = DenoisersObjectiveConfig
@@ -126,11 +126,15 @@ class DenoisersObjective:
         for name, before, after, wanted in zip(
             self._network.levels, arrived, cleaned, clean, strict=True
         ):
-            error = F.mse_loss(after, wanted)
-            loss = loss + error / wanted.square().mean()
-            gain = F.mse_loss(before, wanted) / error.detach()
-            gains[f"gain_{name}_db"] = float(10.0 * gain.log10())
+            left = _per_image(after, wanted) / _per_image(before, wanted)
+            loss = loss + left.mean()
+            gains[f"gain_{name}_db"] = float(-10.0 * left.detach().mean().log10())
         return loss, gains
+
+
+def _per_image(a: Tensor, b: Tensor) -> Tensor:
+    """Mean squared difference of every image, ``[B]``."""
+    return (a - b).square().mean(dim=(1, 2, 3))
 
 
 def load_denoisers(

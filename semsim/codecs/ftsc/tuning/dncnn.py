@@ -27,7 +27,11 @@ class DnCnn(nn.Module):
                 nn.BatchNorm2d(filters),
                 nn.ReLU(),
             ]
-        self.noise = nn.Sequential(*layers, nn.Conv2d(filters, channels, 3, padding=1))
+        last = nn.Conv2d(filters, channels, 3, padding=1)
+        nn.init.zeros_(last.weight)  # begin by taking nothing for noise
+        if last.bias is not None:
+            nn.init.zeros_(last.bias)
+        self.noise = nn.Sequential(*layers, last)
 
     def forward(self, z: Tensor) -> Tensor:
         """``[B, d, h, w]`` noisy feature maps to the same shape, cleaned."""
