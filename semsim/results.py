@@ -132,7 +132,17 @@ def write_json(path: Path, data: object) -> None:
     Raises:
         SemsimError: if the file cannot be written.
     """
-    text = json.dumps(_finite(data), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(
+        path, json.dumps(_finite(data), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in one step.
+
+    Raises:
+        SemsimError: if it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(path.name + ".tmp")

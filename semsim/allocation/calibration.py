@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from pydantic import Field
 from semsim.allocation.quality import Fit, fit
 from semsim.config import PluginConfig, PluginField, Strict, load
 from semsim.errors import ScenarioError, SemsimError
+from semsim.results import write_text
 
 #: Decimals of the figures in a file, and by how much a fit may miss that of the rounded points.
 _DECIMALS, _ROUNDING = 4, 1e-3
@@ -157,13 +157,7 @@ def write(path: Path, calibration: Calibration) -> None:
     text = head + yaml.safe_dump(
         data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise SemsimError(f"{path}: cannot be written: {error}") from error
+    write_text(path, text)
 
 
 def read(path: Path) -> Calibration:

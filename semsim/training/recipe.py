@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from semsim.config import PluginConfig, PluginField, Strict
 from semsim.link.config import PowerConstraint, SnrConvention
+from semsim.spans import Level
 
 
 class Optimizer(Strict):
@@ -30,27 +31,11 @@ class Optimizer(Strict):
     """Learning rate of Muon over that of AdamW; both are scaled to updates of like size."""
 
 
-class Uniform(Strict):
-    """SNRs uniform in decibels, one an image."""
-
-    low: float
-    high: float
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Uniform:
-        if self.high < self.low:
-            raise ValueError(f"'high' ({self.high:g}) lies below 'low' ({self.low:g})")
-        return self
-
-
 class LinkSettings(Strict):
     """What codecs are trained through."""
 
     channel: Annotated[PluginConfig, PluginField("channels")]
-    snr_db: Annotated[
-        Annotated[Uniform, Tag("mapping")] | Annotated[float, Tag("number")],
-        Discriminator(lambda value: "mapping" if isinstance(value, dict | Strict) else "number"),
-    ]
+    snr_db: Level
     """Es/N0: one value, or `{low, high}` to draw it for every image."""
     power_constraint: PowerConstraint = "unit"
     """`none` reproduces papers that ignore the power constraint."""

@@ -9,7 +9,8 @@ from semsim.link.air import PowerRule
 from semsim.link.link import Link
 from semsim.link.metrics import psnr_db
 from semsim.rng import Streams
-from semsim.training.recipe import LinkSettings, Uniform
+from semsim.spans import Span
+from semsim.training.recipe import LinkSettings
 from semsim.types import Channel, Codec, Output, Rate, Source
 
 
@@ -41,7 +42,7 @@ class Transmission:
     def draw(self, count: int) -> Tensor:
         """Draw SNRs in dB, ``[count]``: one for each image."""
         law, device = self._settings.snr_db, self._generator.device
-        if not isinstance(law, Uniform):
+        if not isinstance(law, Span):
             return torch.full((count,), law, device=device)
         share = torch.rand(count, generator=self._generator, device=device)
         return law.low + (law.high - law.low) * share

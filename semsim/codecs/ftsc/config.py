@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from semsim.codecs.weights_config import RANDOM, Weights
 from semsim.config import PluginConfig, Strict
+from semsim.spans import Level, Span
 
 Scale: TypeAlias = Literal[2, 4, 8, 16]
 
@@ -114,26 +115,6 @@ class FtscConfig(PluginConfig):
         if strange := sorted(set(self.denoisers) - set(self.scalings)):
             raise ValueError(f"'denoisers' names {strange[0]}, which is not among the scalings")
         return self
-
-
-class Span(Strict):
-    """A value drawn uniformly for every image."""
-
-    low: float
-    high: float
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Span:
-        if self.high < self.low:
-            raise ValueError(f"'high' ({self.high:g}) lies below 'low' ({self.low:g})")
-        return self
-
-
-#: One value for all images, or ``{low, high}``.
-Level: TypeAlias = Annotated[
-    Annotated[Span, Tag("mapping")] | Annotated[float, Tag("number")],
-    Discriminator(lambda value: "mapping" if isinstance(value, dict | Strict) else "number"),
-]
 
 
 class NoiseConfig(Strict):

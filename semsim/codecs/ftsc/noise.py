@@ -7,9 +7,10 @@ from torch import Tensor
 
 from semsim.codecs.bits import from_bits, to_bits
 from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
-from semsim.codecs.ftsc.config import Level, NoiseConfig, Span
+from semsim.codecs.ftsc.config import NoiseConfig
 from semsim.codecs.layers.vector_quantizer import Quantized, VectorQuantizer
 from semsim.data.noise import noisy
+from semsim.spans import Level, Span
 from semsim.units import db_to_linear
 
 

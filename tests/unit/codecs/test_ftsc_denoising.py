@@ -11,7 +11,6 @@ from semsim.codecs.bits import to_bits
 from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
 from semsim.codecs.ftsc.config import (
     NoiseConfig,
-    Span,
     VqVae2Config,
     VqVae2ObjectiveConfig,
     VqVaeConfig,
@@ -23,6 +22,7 @@ from semsim.data.config import PhotosConfig
 from semsim.errors import CheckpointError
 from semsim.link.semantic_noise import SemanticNoise
 from semsim.link.stages import SemanticNoiseConfig
+from semsim.spans import Span
 from semsim.types import Source
 
 SIZES = {"filters": 16, "residual_filters": 8, "residual_blocks": 1, "dim": 8, "entries": 32}

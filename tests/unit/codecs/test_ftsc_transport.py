@@ -202,6 +202,8 @@ def test_denoisers_clean_the_maps_before_they_are_decoded(tmp_path: Path, photos
     network = plain.network("[8,2]")
     torch.manual_seed(0)
     cleaner = Denoisers(2, network.config.dim, DnCnnConfig(layers=3, filters=4))
+    for level in cleaner.networks:  # untrained ones take nothing for noise
+        torch.nn.init.normal_(level.noise[-1].weight, std=0.1)
     path = tmp_path / "denoisers.safetensors"
     sizes = {
         "latents": network.config.model_dump(mode="json"),

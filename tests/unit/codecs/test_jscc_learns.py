@@ -41,8 +41,10 @@ def test_a_few_steps_teach_it_to_transmit(config: LearnedConfig) -> None:
         loss.backward()
         optimizer.step()
         losses.append(loss.detach())
-    assert losses[0] > unknown
-    assert torch.stack(losses[-5:]).mean() < 0.6 * unknown
+    learned = torch.stack(losses[-5:]).mean()
+    assert learned < 0.6 * unknown
+    # DeepJSCC starts at a linear code, which is far better than nothing, and still gains.
+    assert learned < 0.9 * losses[0]
 
 
 @pytest.mark.parametrize("config", SMALL, ids=lambda config: config.kind)
