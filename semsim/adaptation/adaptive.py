@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from semsim.adaptation.procedure import Adapted, adapt
 from semsim.adaptation.radio import Radio
 from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
-from semsim.codecs.ftsc.codec import Ftsc
+from semsim.codecs.ftsc.codec import Ftsc, shown
 from semsim.codecs.ftsc.tuning.config import TuningConfig
 from semsim.codecs.ftsc.tuning.receiver import Receiver
 from semsim.types import (
@@ -76,11 +76,7 @@ class AdaptiveFtsc(nn.Module):
         kept = self._memory.setdefault(rate.name, deque(maxlen=self._remembered))
         for i in (~lost).nonzero().flatten().tolist():
             kept.append(tuple(level[i] for level in arrived.maps))
-        maps = self._codec.denoiser(rate.name)(arrived.maps)
-        image = network.reconstruct(*maps).clamp(0.0, 1.0)
-        if arrived.outage is not None:
-            image = image.masked_fill(arrived.outage.view(-1, 1, 1, 1), 0.5)
-        return Output(image=image, outage=arrived.outage)
+        return shown(network, arrived, self._codec.denoiser(rate.name))
 
     @torch.no_grad()
     def deployed(self, image: Tensor, name: str) -> Tensor:

@@ -16,9 +16,9 @@ from semsim.adaptation.originals import pack, unpack
 from semsim.adaptation.radio import Radio
 from semsim.adaptation.transmission import send_latents
 from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
+from semsim.codecs.ftsc.noise import noisy_maps
 from semsim.codecs.ftsc.transport import LatentMaps, Transport
 from semsim.codecs.ftsc.tuning.config import TuningConfig
-from semsim.codecs.ftsc.tuning.denoisers import noisy
 from semsim.codecs.ftsc.tuning.receiver import Maps, Receiver, TuningStep
 from semsim.codecs.ftsc.tuning.sender import Sender
 from semsim.errors import SemsimError
@@ -131,7 +131,7 @@ def _disturbance(radio: Radio, transport: Transport, device: torch.device, seed:
     generator = torch.Generator(device).manual_seed(seed)
 
     def disturb(maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return noisy(maps, torch.full((len(maps[0]),), snr_db, device=device), generator)
+        return noisy_maps(maps, torch.full((len(maps[0]),), snr_db, device=device), generator)
 
     return disturb
 

@@ -67,7 +67,8 @@ class Radio:
         for bits in packets:
             whole = False
             for _ in range(_ATTEMPTS):
-                received, took = self.bits(torch.from_numpy(bits).unsqueeze(0))
+                row = torch.from_numpy(bits).unsqueeze(0).to(self._modem.device)
+                received, took = self.bits(row)
                 uses += took
                 if received.failed is None:
                     raise SemsimError("fine-tuning needs to know what arrived: set coding: ldpc")

@@ -239,7 +239,7 @@ class Downlink:
                 if isinstance(link.codec, AdaptiveFtsc):
                     image = self._images.image[user : user + 1]
                     untuned[user] = float(psnr_db(image, link.codec.deployed(image, rate.name)))
-                costs.append(tune(link, rate, snr_db, self._slot, adapt, own, rng))
+                costs.append(tune(link, rate, snr_db, self._slot, adapt, own, rng, self.device))
         uses = np.array([cost.channel_uses for cost in costs])
         air_s = ratio(uses, allocation.b_hz, otherwise=math.inf)
         air_s[uses == 0] = 0.0

@@ -41,6 +41,7 @@ def tune(
     config: AdaptConfig,
     source: ImageSource,
     rng: np.random.Generator,
+    device: str,
 ) -> TuningCost:
     """Tune a user's decoder of the rate just used, where the schedule says so.
 
@@ -56,6 +57,7 @@ def tune(
         config: mode and schedule.
         source: where DFT's originals come from.
         rng: which they are.
+        device: of codec and channel.
 
     Raises:
         SemsimError: if none of DFT's originals arrives.
@@ -72,8 +74,9 @@ def tune(
         steps = codec.tune_on_memory(rate.name)
         flops = steps * batch * (3 * rate.flops_decode + 2 * rate.flops_encode)
         return TuningCost(told, flops, steps)
-    radio = Radio(link.channel, link.modem("cpu"), snr_db, fading=link.fading, power=link.power)
-    image = source.sample(config.originals, rng).image
+    modem = link.modem(device)
+    radio = Radio(link.channel, modem, snr_db, fading=link.fading, power=link.power)
+    image = source.sample(config.originals, rng).image.to(device)
     try:
         adapted = codec.tune_on_originals(rate.name, image, radio)
     except SemsimError as error:

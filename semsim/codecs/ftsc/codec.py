@@ -14,7 +14,13 @@ from semsim.codecs.complexity import count_flops, on_meta
 from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
 from semsim.codecs.ftsc.config import FtscConfig
 from semsim.codecs.ftsc.networks import restore
-from semsim.codecs.ftsc.transport import EntropyIndices, FixedIndices, LatentMaps, Transport
+from semsim.codecs.ftsc.transport import (
+    Arrived,
+    EntropyIndices,
+    FixedIndices,
+    LatentMaps,
+    Transport,
+)
 from semsim.codecs.ftsc.tuning.denoisers import load_denoisers
 from semsim.codecs.ftsc.tuning.receiver import FeatureMaps, Maps
 from semsim.errors import CheckpointError
@@ -157,11 +163,15 @@ class Ftsc(nn.Module):
         """
         network = self.network(rate.name)
         arrived = self.transport.arrive(network, received, rate.shape)
-        maps = self.denoiser(rate.name)(arrived.maps)
-        image = network.reconstruct(*maps).clamp(0, 1)
-        if arrived.outage is not None:
-            image = image.masked_fill(arrived.outage.view(-1, 1, 1, 1), 0.5)
-        return Output(image=image, outage=arrived.outage)
+        return shown(network, arrived, self.denoiser(rate.name))
+
+
+def shown(network: QuantizedAutoencoder, arrived: Arrived, clean: Maps) -> Output:
+    """Clean what arrived, rebuild images ``[B, 3, H, W]`` in 0..1; an outage is mid-grey."""
+    image = network.reconstruct(*clean(arrived.maps)).clamp(0.0, 1.0)
+    if arrived.outage is not None:
+        image = image.masked_fill(arrived.outage.view(-1, 1, 1, 1), 0.5)
+    return Output(image=image, outage=arrived.outage)
 
 
 def _as_they_are(maps: FeatureMaps) -> FeatureMaps:

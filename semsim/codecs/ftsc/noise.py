@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -50,11 +52,25 @@ class TrainingNoise:
                 for quantizer, level in zip(network.quantizers, latents, strict=True)
             ]
         if self._config.latent_snr_db is not None:
-            snr = db_to_linear(_draw(self._config.latent_snr_db, maps[0], generator))
-            signal = torch.cat([part.detach().flatten(1) for part in maps], dim=1)
-            deviation = (signal.square().mean(dim=1) / snr).sqrt().view(-1, 1, 1, 1)
-            maps = [part + deviation * _gaussian(part, generator) for part in maps]
+            snr_db = _draw(self._config.latent_snr_db, maps[0], generator)
+            maps = list(noisy_maps(maps, snr_db, generator))
         return maps
+
+
+def noisy_maps(
+    maps: Sequence[Tensor], snr_db: Tensor, generator: torch.Generator
+) -> tuple[Tensor, ...]:
+    """Add white noise to all levels, as analog transport at unit power does.
+
+    Args:
+        maps: ``[B, d, h, w]`` of every level.
+        snr_db: ``[B]`` Es/N0: mean power over all features of an image against that of the noise.
+        generator: of the noise.
+    """
+    signal = torch.cat([part.detach().flatten(1) for part in maps], dim=1)
+    variance = signal.square().mean(dim=1) / db_to_linear(snr_db)
+    deviation = variance.sqrt().view(-1, 1, 1, 1)
+    return tuple(part + deviation * _gaussian(part, generator) for part in maps)
 
 
 def _draw(level: Level, like: Tensor, generator: torch.Generator) -> Tensor:

@@ -168,7 +168,9 @@ def test_the_same_weights_under_another_name_are_the_same(tmp_path: Path) -> Non
     renamed = FtscConfig.model_validate(
         {"scalings": ["[4,2]", "[2,2]"], "weights": {"[4,2]": {"path": "copy.safetensors"}}}
     )
-    curve({"path": str(path)}, [CodecInUse(renamed, HASHES)])
+    found = curve({"path": str(path)}, [CodecInUse(renamed, HASHES)])
+    usual = curve({"path": str(path)}, [FTSC])
+    assert (found.offset_db, found.slope_db) == (usual.offset_db, usual.slope_db)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,9 @@ def test_a_folder_with_two_curves_for_one_codec_asks_for_one(tmp_path: Path) -> 
 
 def test_a_named_file_may_speak_for_other_images_of_its_size(tmp_path: Path) -> None:
     path = saved(tmp_path / "webp.yaml")
-    curve({"path": str(path)}, [WEBP], source=PhotosConfig(size=64, crop="random"))
+    found = curve({"path": str(path)}, [WEBP], source=PhotosConfig(size=64, crop="random"))
+    saved_curve = read(path).curve
+    assert (found.offset_db, found.slope_db) == (saved_curve.offset_db, saved_curve.slope_db)
 
 
 # What ships.

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from semsim import Link, load_channel, load_codec, load_source
+from semsim.codecs.ftsc.noise import noisy_maps
 from semsim.codecs.ftsc.tuning.config import DnCnnConfig
-from semsim.codecs.ftsc.tuning.denoisers import Denoisers, load_denoisers, noisy
+from semsim.codecs.ftsc.tuning.denoisers import Denoisers, load_denoisers
 from semsim.codecs.ftsc.tuning.dncnn import DnCnn
 from semsim.config import load
 from semsim.errors import CheckpointError
@@ -47,7 +48,7 @@ def test_the_noise_has_the_snr_over_all_levels() -> None:
     """Levels of unlike power get noise of one variance: they travel as one signal."""
     generator = torch.Generator().manual_seed(0)
     maps = (10 * torch.ones(2, 8, 32, 32), torch.ones(2, 8, 64, 64))
-    disturbed = noisy(maps, torch.tensor([10.0, 20.0]), generator)
+    disturbed = noisy_maps(maps, torch.tensor([10.0, 20.0]), generator)
     power = (100 * 8 * 32**2 + 8 * 64**2) / (8 * 32**2 + 8 * 64**2)
     for before, after in zip(maps, disturbed, strict=True):
         variance = (after - before).square().mean(dim=(1, 2, 3))
@@ -67,7 +68,7 @@ def test_training_takes_noise_off_and_the_codec_uses_it(trained: Path) -> None:
     network = codec.network("[4,2]")  # type: ignore[attr-defined]
     image = load_source({"kind": "photos", "size": 32}).take(4).image
     clean = network.look_up(*network.indices(image))
-    arrived = noisy(clean, torch.zeros(4), torch.Generator().manual_seed(3))
+    arrived = noisy_maps(clean, torch.zeros(4), torch.Generator().manual_seed(3))
     cleaned = codec.denoiser("[4,2]")(arrived)  # type: ignore[attr-defined]
     # So short a training helps the weak top level, whose neighbours are alike.
     for share, before, after, wanted in zip((0.95, 1.05), arrived, cleaned, clean, strict=True):

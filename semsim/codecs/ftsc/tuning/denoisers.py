@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from semsim.codecs import checkpoints
 from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
 from semsim.codecs.ftsc.networks import restore
+from semsim.codecs.ftsc.noise import noisy_maps
 from semsim.codecs.ftsc.tuning.config import DenoisersObjectiveConfig, DnCnnConfig
 from semsim.codecs.ftsc.tuning.dncnn import DnCnn
 from semsim.codecs.ftsc.tuning.receiver import FeatureMaps
 from semsim.codecs.weights_config import Weights
 from semsim.errors import CheckpointError
 from semsim.types import Product, Source, Transmit, Update
-from semsim.units import db_to_linear
 
 
 class Denoisers(nn.Module):
@@ -35,23 +35,6 @@ class Denoisers(nn.Module):
     def forward(self, maps: FeatureMaps) -> FeatureMaps:
         """Noisy maps ``[B, d, h, w]`` of all levels to clean ones."""
         return tuple(network(level) for network, level in zip(self.networks, maps, strict=True))
-
-
-def noisy(maps: FeatureMaps, snr_db: Tensor, generator: torch.Generator) -> FeatureMaps:
-    """Add white noise to all levels, as analog transport at unit power does.
-
-    Args:
-        maps: ``[B, d, h, w]`` of every level.
-        snr_db: ``[B]`` Es/N0: mean power over all features of an image against that of the noise.
-        generator: of the noise.
-    """
-    signal = torch.cat([level.flatten(1) for level in maps], dim=1)
-    variance = signal.square().mean(dim=1) / db_to_linear(snr_db)
-    deviation = variance.sqrt().view(-1, 1, 1, 1)
-    return tuple(
-        level + deviation * torch.randn(level.shape, generator=generator, device=level.device)
-        for level in maps
-    )
 
 
 class DenoisersObjective:
@@ -119,7 +102,7 @@ class DenoisersObjective:
     def _judge(
         self, clean: FeatureMaps, snr_db: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
-        arrived = noisy(clean, snr_db, generator)
+        arrived = noisy_maps(clean, snr_db, generator)
         cleaned = self.models["denoisers"](arrived)
         loss = torch.zeros((), device=snr_db.device)
         gains: dict[str, float] = {}
