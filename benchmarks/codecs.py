@@ -8,6 +8,9 @@ of the median, 0.52 of the mean).
 
 ``throughput``: encoders and decoders on their own at batch 64, every learned codec as it ships.
 
+``large``: images of 256×256 through FTSC, beside JPEG and WebP at the same bits: images a second
+of either end, and the peak memory of a process that codes 16 images, and 64.
+
 ``memory``: a training step of TranGDeepSC with the C library as it is, and told to keep freed
 memory (:mod:`semsim.training.memory`), each in a process of its own, in turn.
 """
@@ -15,12 +18,15 @@ memory (:mod:`semsim.training.memory`), each in a process of its own, in turn.
 from __future__ import annotations
 
 import argparse
+import json
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +40,7 @@ from semsim.experiments.trangdeepsc.full_size import SNR_DB, full_size, images
 from semsim.training.loop import Trainer
 from semsim.training.memory import keep_freed_memory
 from semsim.training.recipe import Recipe
-from semsim.types import Csi, Received, Source, SymbolPayload
+from semsim.types import BitPayload, Csi, Received, ReceivedBits, Source, SymbolPayload
 
 _BATCH = 64
 
@@ -85,6 +91,55 @@ def _median_s(call: Callable[[], object], rounds: int) -> float:
     return statistics.median(times)
 
 
+_LARGE: dict[str, dict[str, Any]] = {
+    **{
+        f"ftsc {rate}": {"kind": "ftsc", "scalings": [rate]} for rate in ("[8,2]", "[4,2]", "[2,2]")
+    },
+    "jpeg": {"kind": "classical", "format": "jpeg", "rhos": [0.029296875]},
+    "webp": {"kind": "classical", "format": "webp", "rhos": [0.029296875]},
+}
+
+
+def large(rounds: int) -> None:
+    """Print paces and peak memory at 256×256; every figure is a process's own."""
+    print(f"{'256×256':12} {'encode':>8} {'decode':>8} images/s    peak memory of 16 and 64 images")
+    for name in _LARGE:
+        few, many = (_sized(name, count, rounds) for count in (16, 64))
+        print(
+            f"{name:12} {few['encode']:8.2f} {few['decode']:8.2f}             "
+            f"{few['peak_mib']:6.0f} and {many['peak_mib']:6.0f} MiB, of which images "
+            f"{16 * 2 * 0.75:.0f} and {64 * 2 * 0.75:.0f}"
+        )
+    print()
+
+
+def _sized(name: str, count: int, rounds: int) -> dict[str, float]:
+    command = [sys.executable, __file__, "--large", name, str(count), str(rounds)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
+
+
+@torch.inference_mode()
+def large_step(name: str, count: int, rounds: int) -> None:
+    """Code ``count`` images in this process and print paces and peak memory."""
+    codec = load_codec(_LARGE[name])
+    image = torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    source = Source(torch.nn.functional.interpolate(image, (256, 256), mode="bicubic").clamp(0, 1))
+    csi = Csi(torch.full((count,), 10.0))
+    rate = codec.rates((3, 256, 256))[-1]
+    payload = codec.encode(source, csi, rate)
+    if not isinstance(payload, BitPayload):
+        raise TypeError(f"{name} sends no bits")
+    fine = torch.zeros(count)
+    received = ReceivedBits(payload.bits, fine, 1, fine.bool())
+    encode = _median_s(lambda: codec.encode(source, csi, rate), rounds)
+    decode = _median_s(lambda: codec.decode(received, csi, rate), rounds)
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    figures = {"encode": count / encode, "decode": count / decode, "peak_mib": peak_kib / 1024}
+    print(json.dumps(figures))
+
+
 def memory(rounds: int) -> None:
     """Print the ratio of training paces without and with freed memory kept."""
     found: dict[str, list[float]] = {"as it is": [], "kept": []}
@@ -128,18 +183,25 @@ def step(name: str) -> None:
 def main() -> None:
     """Run the sections that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("latency", "throughput", "memory"))
+    parser.add_argument("--only", choices=("latency", "throughput", "large", "memory"))
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--step", help=argparse.SUPPRESS)
+    parser.add_argument("--large", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.step:
         step(asked.step)
+        return
+    if asked.large:
+        name, count, rounds = asked.large
+        large_step(name, int(count), int(rounds))
         return
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     if asked.only in (None, "latency"):
         latency(20 if asked.quick else 100)
     if asked.only in (None, "throughput"):
         throughput(3 if asked.quick else 10)
+    if asked.only in (None, "large"):
+        large(1 if asked.quick else 3)
     if asked.only in (None, "memory"):
         memory(1 if asked.quick else 3)
 

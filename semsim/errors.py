@@ -39,5 +39,9 @@ class AllocationError(SemsimError):
     """An allocation breaks its constraints, or a solver found none."""
 
 
+class NothingArrivedError(SemsimError):
+    """Of the images that a fine-tuning phase sent, none arrived."""
+
+
 class MissingExtraError(SemsimError):
     """An optional dependency is not installed; the message names the extra."""

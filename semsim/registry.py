@@ -180,6 +180,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "natural photographs that ship with semsim",
         ),
         Plugin(
+            "collection",
+            "semsim.data.config:CollectionConfig",
+            "semsim.data.collection:Collection",
+            "fashion or emoji: small labelled sets that ship with semsim",
+        ),
+        Plugin(
             "scenes",
             "semsim.data.config:ScenesConfig",
             "semsim.data.scenes:Scenes",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -151,6 +151,16 @@ class Received:
     noise_samples: int
     extra_uses: int = 0
 
+    def rows(self, part: slice) -> Received:
+        """Some elements of the batch."""
+        return replace(
+            self,
+            x=self.x[part],
+            noise_variance=self.noise_variance[part],
+            gain=self.gain[part],
+            snr_measured=self.snr_measured[part],
+        )
+
 
 @dataclass(frozen=True)
 class ReceivedBits:
@@ -168,6 +178,15 @@ class ReceivedBits:
     block_errors: Tensor
     blocks: int
     failed: Tensor | None = None
+
+    def rows(self, part: slice) -> ReceivedBits:
+        """Some elements of the batch."""
+        return replace(
+            self,
+            bits=self.bits[part],
+            block_errors=self.block_errors[part],
+            failed=None if self.failed is None else self.failed[part],
+        )
 
 
 @dataclass(frozen=True)

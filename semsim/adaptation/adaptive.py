@@ -76,7 +76,8 @@ class AdaptiveFtsc(nn.Module):
         kept = self._memory.setdefault(rate.name, deque(maxlen=self._remembered))
         for i in (~lost).nonzero().flatten().tolist():
             kept.append(tuple(level[i] for level in arrived.maps))
-        return shown(network, arrived, self._codec.denoiser(rate.name))
+        image = shown(network, arrived, self._codec.denoiser(rate.name))
+        return Output(image=image, outage=arrived.outage)
 
     @torch.no_grad()
     def deployed(self, image: Tensor, name: str) -> Tensor:
@@ -105,7 +106,7 @@ class AdaptiveFtsc(nn.Module):
         """DFT of one scaling rate on originals ``[N, 3, H, W]`` sent now, and those of before.
 
         Raises:
-            SemsimError: if none of them arrives.
+            NothingArrivedError: if none of those sent now arrives; all stays as it was.
         """
         adapted = adapt(
             self.network(name),

@@ -13,6 +13,7 @@ from torch import Tensor
 from semsim.adaptation.radio import Radio
 from semsim.adaptation.transmission import send_latents
 from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
+from semsim.codecs.ftsc.codec import shown
 from semsim.codecs.ftsc.transport import Transport
 from semsim.codecs.ftsc.tuning.receiver import Maps
 from semsim.link.metrics import psnr_db, ssim
@@ -43,11 +44,11 @@ def judge(
     transport: Transport,
     clean: Maps = lambda maps: maps,
 ) -> Judged:
-    """Send ``[B, 3, H, W]`` and measure what comes out; wrong bits choose wrong entries."""
+    """Send ``[B, 3, H, W]`` and measure what the codec shows of it."""
     received, lost = [], []
     for batch in torch.split(image, _BATCH):
         arrival = send_latents(network, batch, radio, transport)
-        received.append(network.reconstruct(*clean(arrival.maps)).clamp(0.0, 1.0))
+        received.append(shown(network, arrival.arrived, clean))
         lost.append(arrival.lost)
     restored = torch.cat(received)
     table = pd.DataFrame(

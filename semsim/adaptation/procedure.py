@@ -21,7 +21,7 @@ from semsim.codecs.ftsc.transport import LatentMaps, Transport
 from semsim.codecs.ftsc.tuning.config import TuningConfig
 from semsim.codecs.ftsc.tuning.receiver import Maps, Receiver, TuningStep
 from semsim.codecs.ftsc.tuning.sender import Sender
-from semsim.errors import SemsimError
+from semsim.errors import NothingArrivedError, SemsimError
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def adapt(
         seed: of the noise that a DFT receiver adds to its own maps.
 
     Raises:
-        SemsimError: if no image arrived, or the two ends' embedding spaces differ.
+        NothingArrivedError: if no image arrived; the radio's ledger has what was sent.
+        SemsimError: if the two ends' embedding spaces differ.
     """
     sender = Sender(network, config)
     receiver = Receiver(network, config, clean)
@@ -89,9 +90,9 @@ def adapt(
         images = len(theirs)
         tuning = receiver.tune_on_images(theirs, _disturbance(radio, transport, image.device, seed))
     else:
-        latents = _latents(sender, known, radio, transport)
+        latents, losses = _latents(sender, known, radio, transport)
         images = len(latents[-1])
-        tuning = receiver.tune_on_latents(latents)
+        tuning = receiver.tune_on_latents(latents, losses)
     started, watched = time.perf_counter(), 0.0
     rows = []
     for step in tuning:
@@ -114,13 +115,14 @@ def _joined(before: Tensor | None, now: Tensor) -> Tensor:
 
 def _latents(
     sender: Sender, image: Tensor, radio: Radio, transport: Transport
-) -> tuple[Tensor, ...]:
-    """LSDFT: L_q and latents on the air; return the maps of the images that arrived."""
-    losses = sender.quantisation_loss(image).cpu().numpy().astype(np.float32)
-    radio.deliver("quantisation losses", [np.unpackbits(losses.view(np.uint8))])
+) -> tuple[tuple[Tensor, ...], Tensor]:
+    """LSDFT: L_q and latents on the air; return maps and L_q of the images that arrived."""
+    losses = sender.quantisation_loss(image).float().cpu()
+    radio.deliver("quantisation losses", [np.unpackbits(losses.numpy().view(np.uint8))])
     arrival = send_latents(sender.network, image, radio, transport)
     _require((~arrival.lost).tolist(), radio)
-    return tuple(level[~arrival.lost] for level in arrival.maps)
+    there = ~arrival.lost
+    return tuple(level[there] for level in arrival.arrived.maps), losses[there.cpu()]
 
 
 def _disturbance(radio: Radio, transport: Transport, device: torch.device, seed: int) -> Maps:
@@ -150,7 +152,7 @@ def _compare(sender: Sender, receiver: Receiver, radio: Radio) -> None:
 def _require(arrived: list[bool], radio: Radio) -> None:
     if not any(arrived):
         at = "" if radio.snr_db is None else f" at {radio.snr_db:g} dB"
-        raise SemsimError(
+        raise NothingArrivedError(
             f"none of the {len(arrived)} images of the fine-tuning phase arrived{at}; raise the "
             "SNR, or choose mcs: adaptive, or allow retransmissions"
         )

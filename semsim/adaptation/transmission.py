@@ -10,7 +10,7 @@ from torch import Tensor
 from semsim.adaptation.ledger import Entry
 from semsim.adaptation.radio import Radio
 from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
-from semsim.codecs.ftsc.transport import Transport
+from semsim.codecs.ftsc.transport import Arrived, Transport
 from semsim.types import BitPayload, ImageShape
 
 
@@ -19,11 +19,11 @@ class Arrival:
     """What the receiver has of a batch.
 
     Attributes:
-        maps: ``[B, d, h, w]`` looked-up entries of every level, noisy or not.
-        lost: ``[B]`` bool, which images the receiver knows to be damaged.
+        arrived: looked-up entries of every level, noisy or not, and the outages.
+        lost: ``[B]`` bool, which images the receiver knows to be damaged; all outages are.
     """
 
-    maps: tuple[Tensor, ...]
+    arrived: Arrived
     lost: Tensor
 
 
@@ -52,4 +52,4 @@ def send_latents(
         lost = lost | arrived.outage
     whole = int((~lost).sum())
     radio.ledger.entries.append(Entry("latents", len(image), whole, count, uses))
-    return Arrival(arrived.maps, lost)
+    return Arrival(arrived, lost)

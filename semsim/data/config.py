@@ -50,6 +50,25 @@ class FolderConfig(SourceConfig):
     to `size` pixels, where a photograph shows little but blur."""
     max_side: int = Field(1536, ge=8)
     """Photographs are reduced to this shorter side (or ``size``) when read, to save memory."""
+    hold: bool = True
+    """Read all photographs once and keep them; otherwise each is read whenever it is drawn, which
+    takes next to no memory, for data sets of any size."""
+    split: Literal["train", "test", "all"] = "all"
+    """``test`` is about a fifth of the files, picked by their names, ``train`` the rest."""
+    labels: Literal["none", "folders"] = "none"
+    """``folders``: the folders directly below `path` are the classes, numbered alphabetically."""
+
+
+class CollectionConfig(SourceConfig):
+    """A small labelled collection, unlike photographs, that ships with semsim."""
+
+    kind: Literal["collection"] = "collection"
+    name: Literal["fashion", "emoji"]
+    """``fashion``: 6,000 pictures of Fashion-MNIST; ``emoji``: 1,417 of Noto Emoji, captioned."""
+    split: Literal["train", "test", "all"] = "test"
+    """Of fashion 5,000 train and 1,000 test, of emoji 1,134 and 283."""
+    size: int = Field(64, ge=16, le=640)
+    """Resize to this height and width; fashion is 28×28 by itself, emoji 64×64."""
 
 
 class ScenesConfig(SourceConfig):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -82,8 +83,16 @@ def checked_count(count: int) -> int:
     return count
 
 
+class Album(Protocol):
+    """Photographs by index: a list of them, or files that are read when asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Image.Image: ...
+
+
 class Photographs:
-    """A list of photographs from which square images of one size are cut.
+    """An album of photographs from which square images of one size are cut.
 
     Args:
         images: RGB photographs.
@@ -93,26 +102,33 @@ class Photographs:
             log-uniform between ``size`` and the shorter side, at a uniform place, mirrored half
             of the time.
         least: the smallest random square's side as a share of the shorter side.
+        labels: class of each photograph, where there are classes.
+        hold: keep the photographs, with smaller copies, instead of asking the album at each draw.
     """
 
     def __init__(
         self,
-        images: Sequence[Image.Image],
+        images: Album,
         names: Sequence[str],
         size: int,
         crop: str,
         least: float = 0.0,
+        labels: Sequence[int] | None = None,
+        *,
+        hold: bool = True,
     ) -> None:
-        if not images:
+        if not len(images):
             raise DataError("there are no photographs to draw from")
         self.names = tuple(names)
         self.size = size
         self.crop = crop
         self.least = least
-        self._pyramids = [_pyramid(image, size) for image in images]
+        self._labels = None if labels is None else torch.tensor(labels)
+        self._images = images
+        self._held = [_pyramid(images[i], size) for i in range(len(images))] if hold else None
 
     def __len__(self) -> int:
-        return len(self._pyramids)
+        return len(self.names)
 
     def take(self, count: int) -> Source:
         """Return ``count`` images, always the same.
@@ -132,31 +148,41 @@ class Photographs:
         return self._source([cut(i) for i in chosen], chosen)
 
     def _source(self, images: list[Image.Image], index: list[int]) -> Source:
-        return Source(image=to_tensor(images), name=tuple(self.names[i] for i in index))
+        return Source(
+            image=to_tensor(images),
+            label=None if self._labels is None else self._labels[index],
+            name=tuple(self.names[i] for i in index),
+        )
+
+    def _levels(self, index: int) -> list[Image.Image]:
+        if self._held is not None:
+            return self._held[index]
+        return _pyramid(self._images[index], self.size)
 
     def _center(self, index: int) -> Image.Image:
-        image = self._pyramids[index][0]
-        side = min(image.size)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        return self._cut(index, left, top, side)
+        levels = self._levels(index)
+        side = min(levels[0].size)
+        left, top = (levels[0].width - side) // 2, (levels[0].height - side) // 2
+        return self._cut(levels, left, top, side)
 
     def _random(self, index: int, rng: np.random.Generator) -> Image.Image:
-        image = self._pyramids[index][0]
+        levels = self._levels(index)
+        image = levels[0]
         shorter = min(image.size)
         smallest = max(self.size, self.least * shorter)
         side = round(float(np.exp(rng.uniform(np.log(smallest), np.log(shorter)))))
         left = int(rng.integers(image.width - side + 1))
         top = int(rng.integers(image.height - side + 1))
-        cut = self._cut(index, left, top, side)
+        cut = self._cut(levels, left, top, side)
         return ImageOps.mirror(cut) if rng.random() < 0.5 else cut
 
-    def _cut(self, index: int, left: int, top: int, side: int) -> Image.Image:
+    def _cut(self, levels: list[Image.Image], left: int, top: int, side: int) -> Image.Image:
         # Cut from the smallest level that still has `size` pixels: the same picture, far faster.
         level = 0
-        while level + 1 < len(self._pyramids[index]) and side >> (level + 1) >= self.size:
+        while level + 1 < len(levels) and side >> (level + 1) >= self.size:
             level += 1
         scale = 1 << level
-        source = self._pyramids[index][level]
+        source = levels[level]
         box = (left / scale, top / scale, (left + side) / scale, (top + side) / scale)
         box = (box[0], box[1], min(box[2], source.width), min(box[3], source.height))
         return source.resize((self.size, self.size), Image.Resampling.LANCZOS, box=box)

@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torchvision import datasets
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from semsim.data.config import TorchvisionConfig
-from semsim.data.images import checked_count, draw_order, to_tensor
+from semsim.data.labelled import LabelledImages
 from semsim.errors import DataError
-from semsim.types import Source
 
 DEFAULT_ROOT = Path("~/.cache/semsim/datasets")
 #: Where Debian's package ``dataset-fashion-mnist`` puts its files.
@@ -27,7 +24,7 @@ DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
-class TorchvisionSet:
+class TorchvisionSet(LabelledImages):
     """CIFAR-10, CIFAR-100, STL-10 or Fashion-MNIST, kept in memory as bytes.
 
     Grey images are repeated to three channels. Names are ``<data set>/<index>``; no captions.
@@ -41,30 +38,9 @@ class TorchvisionSet:
     Config = TorchvisionConfig
 
     def __init__(self, config: TorchvisionConfig) -> None:
-        self.config = config
-        self._images, self._labels = _load(config)
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def take(self, count: int) -> Source:
-        """Return the first ``count`` images; they repeat where the set has fewer."""
-        return self._source([i % len(self) for i in range(checked_count(count))])
-
-    def sample(self, count: int, rng: np.random.Generator) -> Source:
-        """Draw ``count`` images with ``rng``; they repeat only when all of them were drawn."""
-        return self._source(draw_order(len(self), count, rng))
-
-    def _source(self, index: list[int]) -> Source:
-        images = [Image.fromarray(self._images[i]).convert("RGB") for i in index]
-        if self.config.size is not None:
-            size = (self.config.size, self.config.size)
-            images = [image.resize(size, Image.Resampling.LANCZOS) for image in images]
-        return Source(
-            image=to_tensor(images),
-            label=torch.from_numpy(self._labels[index]),
-            name=tuple(f"{self.config.dataset}/{i}" for i in index),
-        )
+        images, labels = _load(config)
+        names = [f"{config.dataset}/{i}" for i in range(len(images))]
+        super().__init__(images, labels, names, config.size)
 
 
 def _load(config: TorchvisionConfig) -> Arrays:

@@ -226,3 +226,9 @@ class AdaptConfig(TuningConfig):
     """Speed of a receiver's processor."""
     power_w: float = Field(10.0, ge=0)
     """Power of a receiver's processor while it computes."""
+
+    @model_validator(mode="after")
+    def _no_floor(self) -> AdaptConfig:
+        if self.floor != "none":
+            raise ValueError("'floor' is for task adapt: receivers of a downlink keep no L_q")
+        return self

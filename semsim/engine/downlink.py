@@ -246,6 +246,9 @@ class Downlink:
         compute_s = np.array([cost.flops for cost in costs]) / adapt.flops_per_s
         energy_j = self.budget.air_energy_j(air_s, allocation.p_w) + adapt.power_w * compute_s
         columns["psnr_deployed_db"] = untuned
+        columns["tuning_images"] = [
+            math.nan if cost.images is None else float(cost.images) for cost in costs
+        ]
         columns["tuning_steps"] = [cost.steps for cost in costs]
         columns["tuning_air_s"] = air_s.tolist()
         columns["tuning_compute_s"] = compute_s.tolist()

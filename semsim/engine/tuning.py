@@ -10,7 +10,7 @@ from semsim.adaptation.adaptive import AdaptiveFtsc
 from semsim.adaptation.radio import Radio
 from semsim.engine.config import AdaptConfig
 from semsim.engine.traffic import ImageSource
-from semsim.errors import SemsimError
+from semsim.errors import NothingArrivedError, SemsimError
 from semsim.link.link import Link
 from semsim.types import Rate
 
@@ -26,11 +26,14 @@ class TuningCost:
         channel_uses: beside those of the slot's image.
         flops: at the receiver.
         steps: iterations.
+        images: that the decoder was tuned on; 0 where none had arrived, so that it stays as it
+            was; ``None`` without a round of fine-tuning.
     """
 
     channel_uses: int = 0
     flops: float = 0.0
     steps: int = 0
+    images: int | None = None
 
 
 def tune(
@@ -49,6 +52,8 @@ def tune(
     where only gradients pass through. LSDFT runs decoder and encoders on every image of a batch
     and learns the decoder; DFT runs the encoders forward only.
 
+    A round in which nothing arrives has failed: what was sent is charged, and that is all.
+
     Args:
         link: of the user.
         rate: at which the slot's image was sent.
@@ -60,7 +65,7 @@ def tune(
         device: of codec and channel.
 
     Raises:
-        SemsimError: if none of DFT's originals arrives.
+        SemsimError: if the modem cannot tell what arrived, or the ends' embedding spaces differ.
     """
     codec = link.codec
     if not isinstance(codec, AdaptiveFtsc):
@@ -70,17 +75,19 @@ def tune(
     if (slot + 1) % config.every_slots:
         return TuningCost(told)
     if lsdft:
-        batch = min(config.batch, codec.remembered.get(rate.name, 0))
+        images = codec.remembered.get(rate.name, 0)
         steps = codec.tune_on_memory(rate.name)
-        flops = steps * batch * (3 * rate.flops_decode + 2 * rate.flops_encode)
-        return TuningCost(told, flops, steps)
+        flops = steps * min(config.batch, images) * (3 * rate.flops_decode + 2 * rate.flops_encode)
+        return TuningCost(told, flops, steps, images)
     modem = link.modem(device)
     radio = Radio(link.channel, modem, snr_db, fading=link.fading, power=link.power)
     image = source.sample(config.originals, rng).image.to(device)
     try:
         adapted = codec.tune_on_originals(rate.name, image, radio)
+    except NothingArrivedError:
+        return TuningCost(radio.ledger.channel_uses, images=0)
     except SemsimError as error:
         raise SemsimError(f"slot {slot}: {error}") from error
     steps, batch = len(adapted.steps), min(config.batch, adapted.images)
     flops = steps * batch * (3 * rate.flops_decode + rate.flops_encode)
-    return TuningCost(radio.ledger.channel_uses, flops, steps)
+    return TuningCost(radio.ledger.channel_uses, flops, steps, adapted.images)

@@ -13,6 +13,14 @@ _EXPERIMENTS = {
     "trangdeepsc-fig3": "semsim.experiments.trangdeepsc.fig3",
     "trangdeepsc-table4": "semsim.experiments.trangdeepsc.table4",
     "trangdeepsc-table5": "semsim.experiments.trangdeepsc.table5",
+    "ftsc-table1": "semsim.experiments.ftsc.table1",
+    "ftsc-fig2": "semsim.experiments.ftsc.fig2",
+    "ftsc-fig3": "semsim.experiments.ftsc.fig3",
+    "ftsc-table2": "semsim.experiments.ftsc.table2",
+    "ftsc-table3": "semsim.experiments.ftsc.table3",
+    "ftsc-fig7": "semsim.experiments.ftsc.fig7",
+    "ftsc-fig8": "semsim.experiments.ftsc.fig8",
+    "ftsc-fig11": "semsim.experiments.ftsc.fig11",
 }
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from semsim.errors import ScenarioError
 from semsim.experiments.definition import Setting
+from semsim.experiments.side_by_side import side_by_side
 from semsim.training.recipe import Recipe
 from semsim.training.run import train_recipe
 from semsim.zoo import card_of
@@ -53,7 +50,11 @@ def train_all(recipes: Mapping[str, dict[str, Any]], setting: Setting) -> dict[s
     missing = [label for label in checked if not _weights(checked[label], folders[label]).is_file()]
     done = len(checked) - len(missing)
     setting.report(done, len(checked), "training" if missing else "trained before")
-    for label in _train(missing, checked, folders, setting):
+    jobs = {
+        label: (checked[label].model_dump_json(), folders[label], setting.device)
+        for label in missing
+    }
+    for label in side_by_side(_one, jobs, setting.workers):
         done += 1
         setting.report(done, len(checked), f"trained {label}")
     return {
@@ -77,37 +78,6 @@ def _folder(recipe: Recipe, setting: Setting) -> Path:
 
 def _weights(recipe: Recipe, folder: Path) -> Path:
     return folder / f"{recipe.name}.safetensors"
-
-
-def _train(
-    labels: list[str], recipes: dict[str, Recipe], folders: dict[str, Path], setting: Setting
-) -> Any:
-    if setting.workers == 1 or len(labels) < 2:
-        for label in labels:
-            _one(recipes[label].model_dump_json(), folders[label], setting.device)
-            yield label
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(setting.workers, context, initializer=_one_thread) as pool:
-        waiting: dict[Future[None], str] = {
-            pool.submit(
-                _one, recipes[label].model_dump_json(), folders[label], setting.device
-            ): label
-            for label in labels
-        }
-        try:
-            while waiting:
-                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    future.result()
-                    yield waiting.pop(future)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def _one(text: str, folder: Path, device: str) -> None:

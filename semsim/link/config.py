@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from semsim.config import Strict
 
@@ -39,6 +39,14 @@ class ModemConfig(Strict):
     fidelity: Literal["link", "abstracted"] = "link"
     """``link``: every bit is coded, sent and decoded; ``abstracted``: blocks fail at random by
     curves measured once, some hundred times faster. It needs `mcs`."""
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What `mcs` sets is not written beside it, so that what is written can be read."""
+        fields: dict[str, Any] = plain(self)
+        if self.mcs is not None:
+            del fields["modulation"], fields["code_rate"]
+        return fields
 
     @model_validator(mode="after")
     def _one_way(self) -> ModemConfig:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from semsim.report.labels import short_labels
 from semsim.report.tables import departures
 from semsim.results import Pictures, Results
 
@@ -32,7 +33,7 @@ def figures(results: Results) -> dict[str, Figure]:
         made = {"images": images(results.pictures)}
         if results.task == "downlink":
             made |= {"allocation": allocation(results), "utility": utility(results)}
-            if "tuning_steps" in results.slots:
+            if "tuning_images" in results.slots and results.slots["tuning_images"].notna().any():
                 made |= {"tuning": tuning(results)}
         elif results.task == "adapt":
             made |= {"convergence": convergence(results)}
@@ -60,13 +61,21 @@ def images(pictures: dict[str, Pictures]) -> Figure:
     for i in range(count):
         _show(axes[0, i], first.original[i])
         axes[0, i].set_title("sent" if i == 0 else "", loc="left", fontweight="bold")
+    titles = short_labels(pictures)
     for row, (title, shown) in enumerate(pictures.items(), start=1):
         for i in range(count):
             _show(axes[row, i], shown.received[i])
             axes[row, i].set_title(shown.captions[i], fontsize=7.5)
         label = axes[row, 0]
         label.text(
-            -0.06, 0.5, title, rotation=90, va="center", ha="right", transform=label.transAxes
+            -0.06,
+            0.5,
+            titles[title],
+            fontsize=8.0,
+            rotation=90,
+            va="center",
+            ha="right",
+            transform=label.transAxes,
         )
     return figure
 
@@ -122,7 +131,8 @@ def utility(results: Results) -> Figure:
 def quality(results: Results) -> Figure:
     """Draw mean PSNR over SNR with 95 % intervals, a panel a channel and rate, and what was lost.
 
-    Full lines were measured; dashed ones are bounds (black) or references (grey).
+    Full lines were measured; dashed ones are bounds (black) or references (grey). Long names are
+    shortened.
     """
     points = pd.DataFrame(results.summary["points"])
     groups = list(points.groupby(["channel", "rate"], sort=False))
@@ -131,6 +141,7 @@ def quality(results: Results) -> Figure:
         2, len(groups), squeeze=False, sharex=True, sharey="row", height_ratios=(3, 1)
     )
     systems = list(dict.fromkeys(points.loc[points["kind"] == "measured", "system"]))
+    labels = short_labels(points["system"])
     colours = {name: f"C{i}" for i, name in enumerate(systems)}
     limits = list(dict.fromkeys(points.loc[points["kind"] != "measured", "system"]))
     dashes = {name: _DASHES[i % len(_DASHES)] for i, name in enumerate(limits)}
@@ -141,9 +152,9 @@ def quality(results: Results) -> Figure:
             if kind != "measured":
                 colour = "black" if kind == "bound" else "0.5"
                 style = {"color": colour, "linestyle": dashes[name], "linewidth": 1.2}
-                top.plot(snr, psnr, label=f"{name} ({kind})", **style)
+                top.plot(snr, psnr, label=f"{labels[name]} ({kind})", **style)
                 continue
-            top.plot(snr, psnr, marker="o", markersize=3, color=colours[name], label=name)
+            top.plot(snr, psnr, marker="o", markersize=3, color=colours[name], label=labels[name])
             half = line["interval_db"].astype(float).fillna(0.0)
             top.fill_between(snr, psnr - half, psnr + half, alpha=0.12, color=colours[name])
             lost = np.maximum(line["outage"].astype(float), line["block_error_rate"].astype(float))
@@ -152,23 +163,28 @@ def quality(results: Results) -> Figure:
         bottom.set(xlabel="Es/N0 in dB", ylim=(-0.05, 1.05))
     grid[0, 0].set(ylabel="PSNR in dB")
     grid[1, 0].set(ylabel="share lost")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, loc="outside right upper", fontsize=8.0)
+    shown = grid[0, 0].get_legend_handles_labels()
+    figure.legend(*shown, frameon=False, loc="outside right upper", fontsize=8.0)
     return figure
 
 
 def tuning(results: Results) -> Figure:
-    """Draw by slot what fine-tuning brings to the users who tune, and what it has cost so far."""
+    """Draw by slot what fine-tuning brings to the users who tune, and what it has cost so far.
+
+    A vertical line is a round of fine-tuning; it is dotted where nothing had arrived.
+    """
     slots = results.slots[results.slots["allocator"] == results.slots["allocator"].iloc[0]]
     figure = Figure(figsize=(9, 3.3), layout="constrained")
     left, right = figure.subplots(1, 2)
     for user, part in slots.groupby("user"):
-        if not part["tuning_steps"].any():
+        rounds = part[part["tuning_images"].notna()]
+        if rounds.empty:
             continue
         gain = part["psnr_db"] - part["psnr_deployed_db"]
         left.plot(part["slot"], gain, "o-", ms=3, label=f"user {user}")
-        for slot in part.loc[part["tuning_steps"] > 0, "slot"]:
-            left.axvline(slot + 0.5, color="0.8", lw=0.8, zorder=0)
+        for slot, images in zip(rounds["slot"], rounds["tuning_images"], strict=True):
+            style = "-" if images else ":"
+            left.axvline(slot + 0.5, color="0.8", lw=0.8, ls=style, zorder=0)
         right.plot(part["slot"], part["tuning_energy_j"].cumsum(), "o-", ms=3, label=f"user {user}")
     left.axhline(0, color="0.5", lw=0.8)
     left.set(xlabel="slot", title="PSNR over that of the decoder deployed, in dB")

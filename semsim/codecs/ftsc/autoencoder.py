@@ -16,6 +16,15 @@ from semsim.codecs.layers.vector_quantizer import Quantized, VectorQuantizer
 Grid: TypeAlias = tuple[int, int]
 
 
+#: Pixels that go through a network at a time, so that memory does not grow with the batch.
+_PIXELS = 8 * 256 * 256
+
+
+def at_once(height: int, width: int) -> int:
+    """Return how many images go through a network at a time where no gradient is wanted."""
+    return max(1, _PIXELS // (height * width))
+
+
 class QuantizedAutoencoder(nn.Module, ABC):
     """An autoencoder whose latent maps are entries of codebooks.
 
@@ -95,7 +104,11 @@ class QuantizedAutoencoder(nn.Module, ABC):
 
     def indices(self, x: Tensor) -> tuple[Tensor, ...]:
         """``[B, 3, H, W]`` in 0..1 to the index maps ``[B, h, w]`` of every level (eq. 1)."""
-        return tuple(q.nearest(z) for q, z in zip(self.quantizers, self.features(x), strict=True))
+        parts = [
+            tuple(q.nearest(z) for q, z in zip(self.quantizers, self.features(some), strict=True))
+            for some in torch.split(x, at_once(*x.shape[2:]))
+        ]
+        return tuple(torch.cat(level) for level in zip(*parts, strict=True))
 
     def look_up(self, *index: Tensor) -> tuple[Tensor, ...]:
         """Index maps ``[B, h, w]`` of every level to their entries ``[B, d, h, w]`` (eq. 2)."""

@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from semsim.codecs import checkpoints
 from semsim.codecs.complexity import count_flops, on_meta
-from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
+from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder, at_once
 from semsim.codecs.ftsc.config import FtscConfig
 from semsim.codecs.ftsc.networks import restore
 from semsim.codecs.ftsc.transport import (
@@ -161,17 +161,28 @@ class Ftsc(nn.Module):
 
         An image in outage is mid-grey.
         """
-        network = self.network(rate.name)
-        arrived = self.transport.arrive(network, received, rate.shape)
-        return shown(network, arrived, self.denoiser(rate.name))
+        network, clean = self.network(rate.name), self.denoiser(rate.name)
+        step = at_once(*rate.shape[1:])
+        images, outages = [], []
+        for start in range(0, _length(received), step):
+            part = received.rows(slice(start, start + step))
+            arrived = self.transport.arrive(network, part, rate.shape)
+            images.append(shown(network, arrived, clean))
+            if arrived.outage is not None:
+                outages.append(arrived.outage)
+        return Output(image=torch.cat(images), outage=torch.cat(outages) if outages else None)
 
 
-def shown(network: QuantizedAutoencoder, arrived: Arrived, clean: Maps) -> Output:
+def _length(received: Received | ReceivedBits) -> int:
+    return len(received.x if isinstance(received, Received) else received.bits)
+
+
+def shown(network: QuantizedAutoencoder, arrived: Arrived, clean: Maps) -> Tensor:
     """Clean what arrived, rebuild images ``[B, 3, H, W]`` in 0..1; an outage is mid-grey."""
     image = network.reconstruct(*clean(arrived.maps)).clamp(0.0, 1.0)
-    if arrived.outage is not None:
-        image = image.masked_fill(arrived.outage.view(-1, 1, 1, 1), 0.5)
-    return Output(image=image, outage=arrived.outage)
+    if arrived.outage is None:
+        return image
+    return image.masked_fill(arrived.outage.view(-1, 1, 1, 1), 0.5)
 
 
 def _as_they_are(maps: FeatureMaps) -> FeatureMaps:

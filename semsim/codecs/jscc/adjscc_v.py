@@ -13,6 +13,7 @@ from semsim.codecs.jscc.config import AdjsccVConfig, AdjsccVModel
 from semsim.codecs.jscc.csi import snr_db
 from semsim.codecs.jscc.oracle_network import OracleNetwork
 from semsim.codecs.jscc.residual import ResidualConv
+from semsim.codecs.jscc.residual_start import start_at_blocks
 from semsim.codecs.jscc.sizes import grid
 from semsim.codecs.layers.attention_feature import AttentionFeature
 from semsim.codecs.layers.pixels import centred
@@ -38,7 +39,8 @@ class AdjsccV(AnalogCodec):
     43,021 more for the Oracle Network, which ships in the same file. From the authors' program:
     blocks with a 1×1 convolution after the 5×5 one and a 1×1 shortcut where shapes change, GDN
     (not its inverse) at both ends, one PReLU slope a block, both enlargements first in the
-    decoder, c = round(96·CBR) for CBRs of 0.05 to 0.5. Decided here: SNRs beyond −20…40 dB count
+    decoder, c = round(96·CBR) for CBRs of 0.05 to 0.5. Decided here: 5×5 kernels start as a
+    linear code of blocks (:mod:`~semsim.codecs.jscc.residual_start`), SNRs beyond −20…40 dB count
     as these, a batch is trained at one code length, and lengths are whole channels.
 
     :meth:`oracle` predicts an image's PSNR and :meth:`choose` finds the shortest code that keeps
@@ -74,6 +76,10 @@ class AdjsccV(AnalogCodec):
                 ResidualConv(n, 3, k, last=True),
             ]
         )
+        if k == 5:
+            start_at_blocks(
+                self.encoder, self.encoder_attention, self.decoder, self.decoder_attention
+            )
         self.oracle_network = OracleNetwork(c)
 
     def feature_counts(self, shape: ImageShape) -> dict[str, int]:

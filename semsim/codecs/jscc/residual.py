@@ -48,9 +48,9 @@ class ResidualConv(nn.Module):
         for conv in (self.conv, self.mix, self.shortcut):
             # As for PReLUs (He et al. 2015): without biases, a smaller start fades block by block.
             if not isinstance(conv, nn.Identity):
-                nn.init.kaiming_normal_(cast(Tensor, conv.weight), a=0.25)
+                nn.init.kaiming_normal_(conv.weight, a=0.25)
 
-    def _conv(self, width: int, out_width: int, kernel: int) -> nn.Module:
+    def _conv(self, width: int, out_width: int, kernel: int) -> nn.Conv2d | nn.ConvTranspose2d:
         stride, padding = self._stride, kernel // 2
         if self._up:
             return nn.ConvTranspose2d(

@@ -10,12 +10,13 @@ from semsim.adaptation.comparison import compare, gains, judge
 from semsim.adaptation.procedure import adapt
 from semsim.adaptation.radio import Radio
 from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
+from semsim.codecs.ftsc.codec import shown
 from semsim.codecs.ftsc.config import VqVae2Config
 from semsim.codecs.ftsc.networks import build
-from semsim.codecs.ftsc.transport import FixedIndices, LatentMaps
+from semsim.codecs.ftsc.transport import Arrived, EntropyIndices, FixedIndices, LatentMaps
 from semsim.codecs.ftsc.tuning import receiver
 from semsim.codecs.ftsc.tuning.config import TuningConfig
-from semsim.errors import SemsimError
+from semsim.errors import NothingArrivedError, SemsimError
 from semsim.link.config import ModemConfig
 from semsim.link.metrics import psnr_db
 from semsim.link.modem import DigitalModem
@@ -115,10 +116,11 @@ def test_lsdft_is_the_same_over_any_digital_channel_that_delivers() -> None:
 
 
 def test_the_receiver_of_lsdft_has_nowhere_to_put_an_original() -> None:
-    """Its way to learn takes feature maps alone, and what it learns follows from them alone."""
+    """Its way to learn takes what is transmitted, and what it learns follows from maps alone."""
     assert list(inspect.signature(receiver.Receiver.tune_on_latents).parameters) == [
         "self",
         "arrived",
+        "quantisation_loss",
     ]
     config, deployed = TuningConfig(steps=3), network()
     seen = []
@@ -154,16 +156,20 @@ def test_analog_latents_arrive_with_noise_of_the_snr() -> None:
 
 def test_nothing_that_arrives_is_a_clear_error() -> None:
     for mode in ("dft", "lsdft"):
-        with pytest.raises(SemsimError, match=r"none of the 6 images .* at -20 dB"):
-            adapt(network(), images(), radio(-20.0), FixedIndices(), TuningConfig(mode=mode))
+        air = radio(-20.0, mcs=5, fidelity="abstracted")
+        with pytest.raises(NothingArrivedError, match=r"none of the 6 images .* at -20 dB"):
+            adapt(network(), images(), air, FixedIndices(), TuningConfig(mode=mode))
+        assert air.ledger.channel_uses > 0, "what was sent is known, and costs"
 
 
 def test_watching_changes_nothing() -> None:
     config = TuningConfig(mode="dft", steps=3)
 
+    @torch.no_grad()
     def look(end: receiver.Receiver, step: receiver.TuningStep) -> dict[str, float]:
         maps = end.network.look_up(*end.network.indices(images()))
-        return {"seen": float(step.step), "mean": float(end.decode(maps).mean())}
+        image = shown(end.network, Arrived(maps), lambda maps: maps)
+        return {"seen": float(step.step), "mean": float(image.mean())}
 
     looked = adapt(network(), images(), radio(None), FixedIndices(), config, watch=look)
     assert same(
@@ -171,6 +177,24 @@ def test_watching_changes_nothing() -> None:
     )
     assert looked.steps["seen"].tolist() == [1.0, 2.0, 3.0]
     assert list(looked.steps["step"]) == [1, 2, 3]
+
+
+def test_what_is_lost_is_judged_as_the_codec_shows_it() -> None:
+    """A stream that is lost is a mid-grey image; a wrong index is a wrong entry."""
+    judged = judge(network(), images(), radio(-20.0), EntropyIndices())
+    assert judged.table["lost"].all()
+    assert torch.equal(judged.received, torch.full_like(images(), 0.5))
+    assert judged.table["psnr_db"].tolist() == psnr_db(images(), judged.received).tolist()
+    wrong = judge(network(), images(), radio(-20.0), FixedIndices())
+    assert wrong.table["lost"].all()
+    assert float(wrong.received.std()) > 0
+
+
+def test_streams_that_arrive_are_judged_by_what_they_hold() -> None:
+    whole = judge(network(), images(), radio(20.0), EntropyIndices())
+    assert not whole.table["lost"].any()
+    fixed = judge(network(), images(), radio(None), FixedIndices())
+    assert torch.equal(whole.received, fixed.received)
 
 
 def test_what_is_compared_is_what_is_delivered() -> None:

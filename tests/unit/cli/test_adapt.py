@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from semsim import load_codec
 from semsim.cli.main import app
-from semsim.errors import DataError, ScenarioError
+from semsim.errors import DataError, ScenarioError, SemsimError
 
 _SMALL = ["--images", "4", "--judged", "3", "--steps", "2", "--batch", "2", "-q"]
 
@@ -48,6 +48,11 @@ def test_mistakes_end_without_a_traceback(tmp_path: Path) -> None:
     assert "one scaling rate" in str(several)
     bare = mistake("--modem", "{coding: none}")
     assert "CRC" in str(bare)
+    for mode in ("dft", "lsdft"):
+        modem = "{mcs: 5, fidelity: abstracted}"
+        far = mistake("--mode", mode, "--channel", "awgn", "--snr", "-20", "--modem", modem)
+        assert isinstance(far, SemsimError)
+        assert "none of the 4 images of the fine-tuning phase arrived at -20 dB" in str(far)
     Image.new("RGB", (64, 64), "grey").save(tmp_path / "grey.png")
     few = mistake("--source", f"{{kind: folder, path: '{tmp_path}', size: 64}}")
     assert isinstance(few, DataError)

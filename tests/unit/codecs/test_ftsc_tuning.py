@@ -4,8 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from semsim.codecs.ftsc.codec import shown
 from semsim.codecs.ftsc.config import VqVae2Config, VqVaeConfig
 from semsim.codecs.ftsc.networks import build
+from semsim.codecs.ftsc.transport import Arrived
 from semsim.codecs.ftsc.tuning.batches import batches
 from semsim.codecs.ftsc.tuning.config import TuningConfig
 from semsim.codecs.ftsc.tuning.embeddings import Embeddings
@@ -113,6 +115,30 @@ def test_the_loss_of_lsdft_is_that_of_eq_7() -> None:
     assert step.loss == pytest.approx(float(expected), rel=1e-5)
 
 
+def test_an_image_nearer_to_its_latents_than_its_original_teaches_nothing_more() -> None:
+    """The floor is the distance over both levels that L_q / (1 + β) tells."""
+    deployed = network()
+    maps = deployed.look_up(*deployed.indices(images()))
+    with torch.no_grad():
+        again = deployed.features(deployed.reconstruct(*maps))
+    by_level = [(a - b).square().mean(dim=(1, 2, 3)) for a, b in zip(again, maps, strict=True)]
+    decoded, bottom = sum(by_level), by_level[-1]
+    above = torch.tensor([True, False, True, False, False, True])
+    told = 1.25 * torch.where(above, 0.99 * decoded, 1.01 * decoded)
+
+    config = TuningConfig(steps=1, batch=6, floor="quantisation")
+    receiver = Receiver(deployed, config)
+    (step,) = receiver.tune_on_latents(maps, told)
+    assert step.loss == pytest.approx(float((bottom * above).mean()), rel=1e-5)
+
+    receiver = Receiver(deployed, config)
+    list(receiver.tune_on_latents(maps, 1.25 * 1.01 * decoded))
+    before, after = state(deployed), state(receiver.network)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    with pytest.raises(ValueError, match="L_q of every image"):
+        list(receiver.tune_on_latents(maps))
+
+
 def test_the_quantisation_loss_is_that_of_eq_5() -> None:
     deployed, config = network(), TuningConfig(beta=0.25)
     z_top, z_bottom = deployed.features(images())
@@ -150,11 +176,16 @@ def test_what_a_denoiser_cleans_is_both_input_and_label() -> None:
     deployed, config = network(), TuningConfig(steps=1, batch=6)
     clean = deployed.look_up(*deployed.indices(images()))
     damaged = tuple(level + 1.0 for level in clean)
-    undo = Receiver(deployed, config, lambda maps: tuple(level - 1.0 for level in maps))
-    plain = Receiver(deployed, config)
+
+    def mend(maps: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return tuple(level - 1.0 for level in maps)
+
+    undo, plain = Receiver(deployed, config, mend), Receiver(deployed, config)
     (mended,), (expected,) = undo.tune_on_latents(damaged), plain.tune_on_latents(clean)
     assert mended.loss == pytest.approx(expected.loss, rel=1e-4)
-    assert torch.allclose(undo.decode(damaged), plain.decode(clean), atol=1e-4)
+    ours = shown(undo.network, Arrived(damaged), mend)
+    theirs = shown(plain.network, Arrived(clean), lambda maps: maps)
+    assert torch.allclose(ours, theirs, atol=1e-4)
 
 
 def test_the_decoder_of_dft_learns_to_live_with_the_channel() -> None:

@@ -20,7 +20,8 @@ from semsim.errors import ScenarioError
 from semsim.scenario import load_scenario
 
 ROOT = Path(__file__).parents[3]
-DRIVER = Path(__file__).with_name("keras_driver.py")
+#: Where the package keras_driver lies, which does what needs TensorFlow.
+HERE = Path(__file__).parent
 
 SCENARIO = """\
 task: link
@@ -41,7 +42,8 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def drive(folder: Path, device: str = "cpu") -> dict[str, Any]:
-    done = python(str(DRIVER), str(folder), device)
+    path = os.pathsep.join([str(ROOT), str(HERE)])
+    done = python("-m", "keras_driver", str(folder), device, PYTHONPATH=path)
     assert done.returncode == 0, done.stderr[-3000:]
     seen: dict[str, Any] = json.loads((folder / "seen.json").read_text(encoding="utf-8"))
     return seen

@@ -12,17 +12,20 @@ from semsim.adaptation.adaptive import AdaptiveFtsc
 from semsim.codecs.ftsc.codec import Ftsc, save
 from semsim.codecs.ftsc.config import FtscConfig, VqVae2Config
 from semsim.codecs.ftsc.networks import build
+from semsim.codecs.ftsc.tuning.receiver import Receiver
 from semsim.engine.budget import Budget
 from semsim.engine.config import AdaptConfig, CellConfig, ComputeConfig
 from semsim.engine.downlink import Downlink, SlotRecord
 from semsim.engine.topology import Places
 from semsim.engine.traffic import UserSources
+from semsim.errors import SemsimError
 from semsim.link.config import ModemConfig
 from semsim.link.link import Link
 from semsim.link.modem import DigitalModem
-from semsim.types import Allocation, Source
+from semsim.types import Allocation, Csi, Source
 
 _B_HZ, _P_W = 1e4, 0.5
+_MODEM = ModemConfig()
 _SIZES = {"filters": 8, "residual_blocks": 1, "residual_filters": 4, "entries": 16, "dim": 6}
 
 
@@ -42,15 +45,17 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> Ftsc:
     return built
 
 
-def engine(codec: Ftsc, distance_m: float = 50.0, **adapt: Any) -> tuple[Downlink, AdaptiveFtsc]:
+def engine(
+    codec: Ftsc, distance_m: float = 50.0, modem: ModemConfig = _MODEM, **adapt: Any
+) -> tuple[Downlink, AdaptiveFtsc]:
     """Two users; the second tunes."""
     config = AdaptConfig.model_validate({"steps": 3, "batch": 4, "every_slots": 2} | adapt)
     own = AdaptiveFtsc(codec, config, config.remembered)
 
     def links(generator: torch.Generator) -> list[Link]:
-        modem = DigitalModem(ModemConfig(), "cpu", generator)
+        shared = DigitalModem(modem, "cpu", generator)
         channel = load_channel("awgn")
-        return [Link(codec, channel, modem), Link(own, channel, modem)]
+        return [Link(codec, channel, shared), Link(own, channel, shared)]
 
     photos = load_source({"kind": "photos", "size": 32, "crop": "random", "least": 0.3})
     scenes = load_source({"kind": "scenes", "size": 32})
@@ -74,6 +79,10 @@ def test_lsdft_tunes_on_the_latents_of_the_slots(codec: Ftsc) -> None:
     deployed = own.network("[2,2]")
     first, second, third = run(made, 3)
     assert [r.columns["tuning_steps"][1] for r in (first, second, third)] == [0, 3, 0]
+    told = [r.columns["tuning_images"] for r in (first, second, third)]
+    assert np.isnan([told[0], told[2]]).all()
+    assert np.isnan(told[1][0]), "the first user does not tune"
+    assert told[1][1] == 2
     assert own.remembered == {"[2,2]": 3}
     assert own.network("[2,2]") is not deployed
     assert codec.network("[2,2]") is deployed, "the other user's decoder stays"
@@ -114,6 +123,7 @@ def test_dft_pays_for_its_originals(codec: Ftsc) -> None:
     first, second = run(made, 2)
     assert first.columns["tuning_energy_j"] == [0.0, 0.0]
     assert second.columns["tuning_steps"] == [0, 3]
+    assert second.columns["tuning_images"][1] == 2
     air_s = second.columns["tuning_air_s"][1]
     # Two PNGs of 32×32 pixels, at one bit a channel use: some kilobits each, 24 kbit at most raw.
     assert 2 * 2e3 / _B_HZ < air_s < 2 * 28e3 / _B_HZ
@@ -139,6 +149,40 @@ def test_latents_that_are_lost_are_not_learned_from(codec: Ftsc) -> None:
     records = run(made, 2)
     assert own.remembered == {"[2,2]": 0}
     assert records[1].columns["tuning_steps"] == [0, 0]
+    assert records[1].columns["tuning_images"][1] == 0
+
+
+def test_a_round_of_which_nothing_arrives_fails_and_the_run_goes_on(codec: Ftsc) -> None:
+    modem = ModemConfig(mcs=5, fidelity="abstracted")
+    options = {"modem": modem, "mode": "dft", "originals": 2, "learning_rate": 0.05}
+    far, own = engine(codec, distance_m=5e7, **options)
+    near, _ = engine(codec, **options)
+    idle, _ = engine(codec, distance_m=5e7, **options | {"every_slots": 100})
+    failed, whole, without = (run(made, 3) for made in (far, near, idle))
+    at_the_round = failed[1].columns
+    assert np.isnan(at_the_round["tuning_images"][0])
+    assert at_the_round["tuning_images"][1] == 0
+    assert at_the_round["tuning_steps"] == [0, 0]
+    # Each original is given up after eight attempts. Where it arrives, one is enough, and a digest
+    # of 256 bits comes back.
+    ((digest, _),) = DigitalModem(modem).plan(256, Csi(torch.ones(1)))
+    once_s = whole[1].columns["tuning_air_s"][1] - digest.uses / _B_HZ
+    assert at_the_round["tuning_air_s"][1] == pytest.approx(8 * once_s)
+    assert at_the_round["tuning_energy_j"][1] == pytest.approx(_P_W * 8 * once_s)
+    for column, extra in (("delay_s", "tuning_air_s"), ("energy_j", "tuning_energy_j")):
+        charged = without[1].columns[column][1] + at_the_round[extra][1]
+        assert at_the_round[column][1] == pytest.approx(charged)
+    assert own.network("[2,2]") is codec.network("[2,2]"), "as it was deployed"
+    assert [record.slot for record in failed] == [0, 1, 2]
+
+
+def test_a_round_that_goes_wrong_otherwise_ends_the_run(
+    codec: Ftsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Receiver, "digest", lambda _self: "00" * 32)
+    made, _ = engine(codec, mode="dft", originals=2)
+    with pytest.raises(SemsimError, match="slot 1: the embedding spaces"):
+        run(made, 2)
 
 
 def test_every_user_has_its_own_images() -> None:

@@ -1,6 +1,9 @@
 """Tables and figures say what the results hold."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from semsim import simulate
@@ -89,6 +92,43 @@ def test_the_lines_are_the_mean_psnr(link) -> None:
     for panel, (_, part) in zip(panels, link.sweep.groupby("rate", sort=False), strict=True):
         means = part.groupby("snr_db")["psnr_db"].mean().to_numpy()
         assert np.allclose(panel.lines[0].get_ydata(), means)
+
+
+def test_long_names_leave_the_panels_their_room(link) -> None:
+    """The figure's legend takes what it needs; tables keep the whole name."""
+    name = f"kind: deepjscc, weights: {{path: {'/runs/of/mine' * 15}/tuned.safetensors"
+    points = [point | {"system": name} for point in link.summary["points"]]
+    long = replace(
+        link,
+        summary=link.summary | {"points": points},
+        pictures={f"{name} {key}": shown for key, shown in link.pictures.items()},
+    )
+    drawn = figures(long)
+    (text,) = drawn["quality"].legends[0].get_texts()
+    assert text.get_text() == "tuned"
+    drawn["quality"].draw_without_rendering()
+    widths = [panel.get_position().width for panel in drawn["quality"].axes[:2]]
+    assert sum(widths) > 0.6
+    titles = [text.get_text() for axis in drawn["images"].axes for text in axis.texts]
+    assert titles
+    assert max(map(len, titles)) <= 36
+    assert tables(long)[0].rows[0][0] == name
+
+
+def test_rounds_of_fine_tuning_that_failed_are_dotted(downlink) -> None:
+    """Four slots of two users; the second tunes after two of them, and once nothing arrives."""
+    first = downlink.slots[downlink.slots["allocator"] == "equal"]
+    slots = pd.concat([first.assign(slot=slot) for slot in range(4)], ignore_index=True)
+    columns = {"psnr_deployed_db": slots["psnr_db"], "tuning_energy_j": 1.0}
+    told = [np.nan, np.nan, np.nan, 0.0, np.nan, np.nan, np.nan, 5.0]
+    results = replace(downlink, tables={"slots": slots.assign(tuning_images=told, **columns)})
+    left, right = figures(results)["tuning"].axes
+    rounds = {line.get_xdata()[0]: line.get_linestyle() for line in left.lines[1:3]}
+    assert rounds == {1.5: ":", 3.5: "-"}
+    assert [text.get_text() for text in left.get_legend().get_texts()] == ["user 1"]
+    assert right.lines[0].get_ydata().tolist() == [1.0, 2.0, 3.0, 4.0]
+    none = slots.assign(tuning_images=np.nan, **columns)
+    assert "tuning" not in figures(replace(downlink, tables={"slots": none}))
 
 
 def test_the_pictures_are_those_sent_and_received(downlink) -> None:

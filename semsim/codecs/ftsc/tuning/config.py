@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from semsim.codecs.weights_config import Weights
 from semsim.config import PluginConfig, Strict
@@ -26,8 +26,18 @@ class TuningConfig(Strict):
     """Of Adam on the embedding spaces (DFT)."""
     beta: float = Field(0.25, ge=0)
     """β of eq. (5), which weighs in the L_q that is reported; frozen encoders have no gradient."""
+    floor: Literal["none", "quantisation"] = "none"
+    """LSDFT: ``quantisation`` lets an image teach only while what the decoder makes of it lies
+    farther from its latents than the original does, which L_q tells; ``none`` lowers eq. (7) on and
+    on, as the paper does."""
     seed: int = Field(0, ge=0)
     """Of the batches' order, which both ends know."""
+
+    @model_validator(mode="after")
+    def _floor_of_lsdft(self) -> TuningConfig:
+        if self.floor != "none" and self.mode == "dft":
+            raise ValueError("'floor' belongs to mode lsdft; DFT has the originals themselves")
+        return self
 
 
 class DnCnnConfig(Strict):

@@ -80,36 +80,52 @@ class Receiver:
             with torch.no_grad():
                 own = self.network.look_up(*self.network.indices(known))
                 maps = self._clean(disturb(own))
-            loss = self._lower(F.mse_loss(self._restore(maps), known))
+            loss = self._lower(F.mse_loss(self.network.reconstruct(*maps), known))
             yield TuningStep(step, loss, quantisation_loss)
 
-    def tune_on_latents(self, arrived: FeatureMaps) -> Iterator[TuningStep]:
+    def tune_on_latents(
+        self, arrived: FeatureMaps, quantisation_loss: Tensor | None = None
+    ) -> Iterator[TuningStep]:
         """LSDFT: lower ``MSE(z_q(x), z_e(y))`` of the bottom level by the decoder alone (eq. 7).
+
+        The original's own features lie ``L_q / (1 + β)`` from its latents, over all levels. With
+        ``floor: quantisation`` an image whose decoded features lie nearer than that counts no more:
+        to go on would lead away from the original.
 
         Args:
             arrived: feature maps ``[N, d, h, w]`` of all levels, as the channel left them.
+            quantisation_loss: L_q that the sender told, ``[N]``; needed with that floor.
+
+        Raises:
+            ValueError: if it is needed and missing.
         """
+        floor = None
+        if self._config.floor == "quantisation":
+            if quantisation_loss is None:
+                raise ValueError("floor 'quantisation' needs the L_q of every image")
+            floor = quantisation_loss.to(arrived[-1].device) / (1.0 + self._config.beta)
         with torch.no_grad():
             label = self._clean(arrived)
         for step, rows in enumerate(batches(self._config, len(arrived[-1])), 1):
             maps = tuple(level[rows] for level in label)
-            again = self.network.features(self._restore(maps))
-            yield TuningStep(step, self._lower(F.mse_loss(again[-1], maps[-1])))
-
-    @torch.no_grad()
-    def decode(self, arrived: FeatureMaps) -> Tensor:
-        """Feature maps as they arrived to images ``[B, 3, H, W]`` in 0..1."""
-        return self._restore(self._clean(arrived)).clamp(0.0, 1.0)
+            again = self.network.features(self.network.reconstruct(*maps))
+            far = [_distance(seen, known) for seen, known in zip(again, maps, strict=True)]
+            loss = far[-1]
+            if floor is not None:
+                loss = loss * (torch.stack(far).detach().sum(0) > floor[rows])
+            yield TuningStep(step, self._lower(loss.mean()))
 
     def digest(self) -> str:
         """SHA-256 of the embedding spaces."""
         return self._embeddings.digest()
-
-    def _restore(self, maps: FeatureMaps) -> Tensor:
-        return self.network.reconstruct(*maps)
 
     def _lower(self, loss: Tensor) -> float:
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         return float(loss.detach())
+
+
+def _distance(seen: Tensor, known: Tensor) -> Tensor:
+    """Mean squared difference of every image's maps, ``[B]``."""
+    return (seen - known).square().mean(dim=(1, 2, 3))

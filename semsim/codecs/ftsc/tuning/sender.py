@@ -30,8 +30,9 @@ class Sender:
     def quantisation_loss(self, image: Tensor) -> Tensor:
         """L_q of every image ``[B, 3, H, W]``, ``[B]`` (eq. 5), which LSDFT sends with the latents.
 
-        With encoders and embedding spaces frozen it has no gradient for what LSDFT tunes: it tells
-        the receiver how far eq. (7) can be trusted, no more.
+        With encoders and embedding spaces frozen it has no gradient for what LSDFT tunes. It tells
+        how far the original's own features lie from its latents, and so how far eq. (7) can be
+        trusted (`floor`).
         """
         encoded = self.network.features(image)
         errors = [

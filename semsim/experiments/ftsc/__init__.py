@@ -1,0 +1,1 @@
+"""P. Si et al., Post-Deployment Fine-Tunable Semantic Communication."""
