@@ -167,7 +167,7 @@ def _mapping(path: str | Path) -> Document:
 
 def _validate(document: Document, model: type[Model]) -> Model:
     try:
-        return model.model_validate(document.data)
+        return model.model_validate(document.data, context={"folder": document.path.parent})
     except ValidationError as error:
         raise ScenarioError(explain(error, document, model)) from error
 

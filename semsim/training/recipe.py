@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from semsim.config import PluginConfig, PluginField, Strict
 from semsim.link.config import PowerConstraint, SnrConvention
 from semsim.spans import Level
+from semsim.training.sources import BOTH_FORMS, LISTED
 
 
 class Optimizer(Strict):
@@ -77,8 +78,11 @@ class Recipe(Strict):
     """What is trained, and by which algorithm."""
     link: LinkSettings | None = None
     """The channel to train through, for objectives that transmit."""
-    sources: tuple[Annotated[PluginConfig, PluginField("sources")], ...] = Field(min_length=1)
-    """Where images come from; each is drawn as often as it has images."""
+    sources: Annotated[
+        tuple[Annotated[PluginConfig, PluginField("sources")], ...], LISTED, BOTH_FORMS
+    ] = Field(min_length=1)
+    """Where images come from; each is drawn as often as it has images. Either a list, or `{file:
+    sources/photographs.yaml, each: {size: 64}}`, a list in a file with options for all."""
     batch: int = Field(16, ge=1)
     """Images a step."""
     steps: int | None = Field(None, ge=1)
