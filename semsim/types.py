@@ -238,11 +238,19 @@ class Audit:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One batch through the link: what came out and the audit of how."""
+    """One batch through the link: what came out and the audit of how.
+
+    Attributes:
+        output: of the receiver.
+        audit: of the air.
+        rate: that was asked for.
+        payload: ``[B]`` bits or symbols that the codec sent, at most ``rate.payload``.
+    """
 
     output: Output
     audit: Audit
     rate: Rate
+    payload: Tensor
 
 
 @runtime_checkable

@@ -205,13 +205,15 @@ class Downlink:
 
     def _charge(self, columns: dict[str, list[Any]], allocation: Allocation) -> None:
         """Add rates, time and energy of what was really sent (eq. 16-22)."""
-        rho = np.asarray(columns["rho_sent"])
+        rho, on_air = np.asarray(columns["rho_sent"]), np.asarray(columns["rho_air"])
         b_hz, p_w = allocation.b_hz, allocation.p_w
         budget = self.budget
         # Shannon's rate is what the gain allows; the modem really took these channel uses.
         modem_air_s = ratio(columns["channel_uses"], b_hz, otherwise=math.inf)
         shannon = budget.cell.rate == "shannon"
-        transmit_s = budget.transmit_time_s(rho, self._gain, b_hz, p_w) if shannon else modem_air_s
+        transmit_s = (
+            budget.transmit_time_s(on_air, self._gain, b_hz, p_w) if shannon else modem_air_s
+        )
         compute_s = budget.compute_time_s(rho)
         energy_j = budget.air_energy_j(transmit_s, p_w) + budget.compute_energy_j(rho)
         achieved_bps = ratio(columns["bits_arrived"], modem_air_s, otherwise=0.0)
@@ -279,7 +281,7 @@ def _measure(source: Source, received: torch.Tensor, delivery: Delivery) -> list
     outage = delivery.output.outage
     if outage is None:
         outage = torch.zeros(len(source), dtype=torch.bool, device=received.device)
-    bits = rate.payload if rate.unit == "bits" else math.nan
+    bits = delivery.payload.double() if rate.unit == "bits" else math.nan
     arrived = bits * (1 - audit.block_error_rate.double()) * ~outage
     columns = {
         "psnr_db": psnr_db(source.image, received),
@@ -291,6 +293,8 @@ def _measure(source: Source, received: torch.Tensor, delivery: Delivery) -> list
         "cbr": audit.cbr,
         "block_error_rate": audit.block_error_rate,
         "bits_arrived": arrived,
+        # Where streams differ in length, a rate's ρ is the most that an image may take.
+        "rho_air": rate.rho * delivery.payload.double() / rate.payload,
     }
     values = {name: column.tolist() for name, column in columns.items()}
     fixed = {"rate": rate.name, "rho_sent": rate.rho}

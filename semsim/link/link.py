@@ -100,8 +100,9 @@ class Link:
         known = snr if reported_db is None else _linear(source, reported_db)
         air = Air(self.channel, snr, self.power)
         sent = source if self._semantic_noise is None else self._semantic_noise(source)
-        output, errors, side_uses = self._send(sent, Csi(known, self.fading), chosen, air)
-        return Delivery(output, air.audit(source.image[0].numel(), errors, side_uses), chosen)
+        output, errors, side_uses, payload = self._send(sent, Csi(known, self.fading), chosen, air)
+        audit = air.audit(source.image[0].numel(), errors, side_uses)
+        return Delivery(output, audit, chosen, payload)
 
     def choose(self, source: Source, rate: Rate | str | None) -> Rate:
         """Return the rate object for a rate, its name, or ``None`` (the highest offered)."""
@@ -127,18 +128,22 @@ class Link:
         ((plan, _),) = self.modem("cpu").plan(rate.payload, csi)
         return plan.uses
 
-    def _send(self, source: Source, csi: Csi, rate: Rate, air: Air) -> tuple[Output, Tensor, int]:
-        """Return the output, the share of blocks lost ``[B]``, and uses of side information."""
+    def _send(
+        self, source: Source, csi: Csi, rate: Rate, air: Air
+    ) -> tuple[Output, Tensor, int, Tensor]:
+        """Return the output, lost blocks' share ``[B]``, side information's uses, and payloads."""
+        whole = torch.full((len(source),), rate.payload, device=csi.snr.device)
         payload = self.codec.encode(source, csi, rate)
         if isinstance(payload, BitPayload):
             modem = self.modem(str(payload.bits.device))
             received = modem.transmit(payload.bits, csi, air, payload.lengths)
             lost = received.block_errors / received.blocks
             side_bits = 0 if payload.lengths is None else payload.bits.shape[1].bit_length()
-            return self.codec.decode(received, csi, rate), lost, side_bits
+            sent = whole if payload.lengths is None else payload.lengths
+            return self.codec.decode(received, csi, rate), lost, side_bits, sent
         # Side information is charged as QPSK of rate 1/2: one bit a channel use.
         output = self.codec.decode(air.send(payload.x), csi, rate)
-        return output, torch.zeros_like(csi.snr), payload.side_bits
+        return output, torch.zeros_like(csi.snr), payload.side_bits, whole
 
     def modem(self, device: str) -> DigitalModem:
         """Return the modem of bits; without one given, QPSK with rate-1/2 LDPC on ``device``."""

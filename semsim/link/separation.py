@@ -59,7 +59,9 @@ class Separation(Link):
         values = shape[0] * shape[1] * shape[2]
         return Rate(f"{uses} uses", shape, "symbols", uses, uses / values)
 
-    def _send(self, source: Source, csi: Csi, rate: Rate, air: Air) -> tuple[Output, Tensor, int]:
+    def _send(
+        self, source: Source, csi: Csi, rate: Rate, air: Air
+    ) -> tuple[Output, Tensor, int, Tensor]:
         image = torch.empty_like(source.image)
         outage = torch.empty(len(source), dtype=torch.bool, device=image.device)
         lost = torch.empty_like(csi.snr)
@@ -67,14 +69,15 @@ class Separation(Link):
             part = source.select(rows.tolist())
             bits = self.codec.rate_of(source.shape, plan.segments.room)
             known = Csi(csi.snr[rows], csi.fading)
-            payload = self.codec.encode(part, known, bits)
-            received = self._digital.send(payload.bits, plan, AirPart(air, rows))
+            coded = self.codec.encode(part, known, bits)
+            received = self._digital.send(coded.bits, plan, AirPart(air, rows))
             output = self.codec.decode(received, known, bits)
             if output.image is None or output.outage is None:
                 raise TypeError("a classical codec returns images and outages")
             image[rows], outage[rows] = output.image, output.outage
             lost[rows] = received.block_errors.to(lost.dtype) / received.blocks
-        return Output(image=image, outage=outage), lost, 0
+        payload = torch.full((len(source),), rate.payload, device=lost.device)
+        return Output(image=image, outage=outage), lost, 0, payload
 
     def _plans(self, csi: Csi, rate: Rate) -> list[tuple[Plan, Tensor]]:
         table = self._digital.config.mcs_table

@@ -19,9 +19,14 @@ from semsim.types import Allocation, Rate
 USERS = 3
 
 
-def make(feedback: FeedbackConfig | None = None, **cell: Any) -> Downlink:
+CLASSICAL = {"kind": "classical", "rhos": [0.03, 0.1171875]}
+
+
+def make(
+    feedback: FeedbackConfig | None = None, coded: dict[str, Any] = CLASSICAL, **cell: Any
+) -> Downlink:
     config = CellConfig.model_validate({"bandwidth_hz": 5000, "power_w": 1} | cell)
-    codec = load_codec({"kind": "classical", "rhos": [0.03, 0.1171875]})
+    codec = load_codec(coded)
     return Downlink(
         users=lambda rng: draw_places(USERS, 10, 100, rng),
         links=lambda generator: [Link(codec, load_channel("awgn"))] * USERS,
@@ -51,6 +56,21 @@ def test_the_same_seed_gives_the_same_slots(engine: Downlink) -> None:
     assert [record.columns for record in a] == [record.columns for record in b]
     assert a[0].columns["gain_db"] != a[1].columns["gain_db"]
     assert not np.array_equal(engine.reset(8).gain, first.gain)
+
+
+def test_streams_of_different_lengths_are_charged_as_long_as_they_are() -> None:
+    pytest.importorskip("constriction")
+    downlink = make(coded={"kind": "ftsc", "scalings": ["[4,2]"], "index_code": "entropy"})
+    gain = downlink.reset(1).gain
+    allocation = equal(0.03)
+    columns = downlink.step(allocation).columns
+    bits = np.array(columns["bits_arrived"])
+    assert len(set(bits)) == USERS  # three photographs
+    assert (bits < 2880).all()  # of [4,2] at 64×64 at a fixed length
+    on_air = np.array(columns["rho_air"])
+    assert on_air == pytest.approx(bits / (8 * 3 * 64 * 64))
+    expected = downlink.budget.transmit_time_s(on_air, gain, allocation.b_hz, allocation.p_w)
+    assert columns["transmit_s"] == pytest.approx(expected)
 
 
 def test_draws_do_not_depend_on_the_allocation(engine: Downlink) -> None:
