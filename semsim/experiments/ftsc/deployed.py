@@ -14,6 +14,7 @@ from semsim.errors import SemsimError
 from semsim.experiments.definition import Setting, Verdict
 from semsim.experiments.ftsc.roles import DataSet, pretraining, unknown
 from semsim.experiments.ftsc.systems import (
+    CLEAR_MODEM,
     MODEM,
     NETWORKS,
     NOISELESS_DB,
@@ -205,9 +206,8 @@ def judged_images(dataset: DataSet, setting: Setting) -> tuple[Tensor, Tensor | 
 def sent(codec: dict[str, Any], image: Tensor, air: Air, setting: Setting) -> Tensor:
     """Return ``[B, 3, H, W]`` as they arrive through ``codec`` at its highest rate."""
     streams = Streams(SEED)
-    modem = DigitalModem(
-        ModemConfig.model_validate(MODEM), setting.device, streams.torch("bits", setting.device)
-    )
+    kind = ModemConfig.model_validate(CLEAR_MODEM if air.snr_db is None else MODEM)
+    modem = DigitalModem(kind, setting.device, streams.torch("bits", setting.device))
     channel = load_channel("awgn", setting.device, SEED)
     link = Link(load_codec(codec, setting.device), channel, modem)
     level_db = NOISELESS_DB if air.snr_db is None else air.snr_db

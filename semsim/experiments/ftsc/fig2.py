@@ -20,7 +20,7 @@ from semsim.experiments.definition import (
     stated,
 )
 from semsim.experiments.ftsc.roles import known
-from semsim.experiments.ftsc.systems import MODEM, NOISELESS_DB, PAPER, published_recipe
+from semsim.experiments.ftsc.systems import CLEAR_MODEM, NOISELESS_DB, PAPER, published_recipe
 from semsim.experiments.sweeps import points, run_sweep
 from semsim.experiments.trainings import train_all
 from semsim.report.cells import Table
@@ -61,7 +61,7 @@ def measure(setting: Setting) -> Measured:
         "source": dataset.source("test"),
         "channels": ["awgn"],
         "images": dataset.judged,
-        "modem": MODEM,
+        "modem": CLEAR_MODEM,
     }
     systems = [
         {"label": _TWO, "codec": two},
@@ -204,7 +204,9 @@ def _reduction(tables: Tables) -> Verdict:
         f"JPEG still has a file for every image at 1/ρ = {jpeg:.0f}, WebP at "
         f"{_largest_reduction(tables, _WEBP):.0f}; VQ-VAE-2 was measured up to {two:.0f}"
     )
-    return Verdict("holds" if jpeg <= limit < two else "does not hold", because)
+    if jpeg <= limit < two:
+        return Verdict("holds", because)
+    return Verdict("holds in part" if two > jpeg else "does not hold", because)
 
 
 def _close_then_slower(tables: Tables) -> Verdict:
@@ -233,7 +235,10 @@ def _logarithmic(tables: Tables) -> Verdict:
     )
     if found.r2 is None:
         return Verdict("cannot be told at this scale", because)
-    return Verdict("holds" if found.r2 >= 0.95 else "does not hold", because)
+    # 0.99 as the paper rounds it; below 0.9 a logarithm describes little.
+    if found.r2 >= 0.985:
+        return Verdict("holds", because)
+    return Verdict("holds in part" if found.r2 >= 0.9 else "does not hold", because)
 
 
 EXPERIMENT = Experiment(
@@ -242,7 +247,7 @@ EXPERIMENT = Experiment(
     paper=PAPER,
     item="Fig. 2",
     takes={
-        "small": "a few minutes, with shipped weights",
+        "small": "a few minutes on two cores, with shipped weights",
         "paper": "five trainings on FFHQ at 256×256: a day on a GPU",
     },
     measure=measure,

@@ -17,6 +17,8 @@ ONE_LEVEL_ENTRIES = 2048
 #: A fixed MCS (64-QAM at rate 0.46) at which 46,080 bits take 16,932 channel uses; DeepJSCC takes
 #: 16,384 at a bandwidth ratio of 1/12. Like the paper's LDPC it holds at 10 dB and fails at 0 dB.
 MODEM: dict[str, Any] = {"mcs": 11}
+#: The same where nothing can be lost: no bit is coded and decoded for it.
+CLEAR_MODEM = {**MODEM, "fidelity": "abstracted"}
 #: An SNR that stands for "no noise" where a sweep needs a number.
 NOISELESS_DB = 100.0
 

@@ -19,6 +19,7 @@ from semsim.experiments.definition import (
 )
 from semsim.experiments.ftsc.roles import known
 from semsim.experiments.ftsc.systems import (
+    CLEAR_MODEM,
     MODEM,
     NETWORKS,
     NOISELESS_DB,
@@ -81,9 +82,10 @@ def measure(setting: Setting) -> Measured:
         rates = run_sweep(
             {
                 **fields,
+                "modem": CLEAR_MODEM,
                 "name": f"table1-{dataset.name}-rates",
                 "systems": [{"label": _JPEG, "codec": {**jpeg(), "rhos": list(_RHOS)}}],
-                "snr_db": [20],
+                "snr_db": [NOISELESS_DB],
             },
             setting,
         )
@@ -173,6 +175,7 @@ def _conditions(
         swept = run_sweep(
             {
                 **fields,
+                "modem": CLEAR_MODEM,
                 "name": f"table1-{label}-semantic-{snr_db}",
                 "systems": [*digital, *denoised],
                 "snr_db": [NOISELESS_DB],

@@ -84,8 +84,8 @@ def measure(setting: Setting) -> Measured:
         {"images": images, "table3": summarise(images), "labels": labels(what, sets, setting)},
         caveats=(
             f"{sets[0].tuned} images tuned on, {what.iterations} iterations of {what.batch}; other "
-            f"{sets[0].judged} images judged. Under noise the feature maps travel (AWGN, 22 times "
-            "the channel uses of JPEG and DeepJSCC at 64×64 pixels and 46,080/16 bits).",
+            f"{sets[0].judged} images judged. Under noise the feature maps travel (AWGN), in "
+            "ten times the channel uses of JPEG and DeepJSCC.",
             "JPEG's headers are free: with them hardly an image fits into these bits at 64×64."
             if setting.scale == "small"
             else "JPEG's headers are free.",
