@@ -25,6 +25,7 @@ from semsim.experiments.ftsc.systems import (
 )
 from semsim.experiments.trainings import train_all
 from semsim.experiments.tunings import Tuned, tune_all
+from semsim.experiments.verdicts import of_gains
 from semsim.link.config import ModemConfig
 from semsim.link.link import Link
 from semsim.link.metrics import psnr_db, ssim
@@ -287,15 +288,7 @@ def judge(found: pd.DataFrame, what: str) -> Verdict:
         f"{row.gain_db:+.2f} ± {row.half_width_db:.2f} dB on {row.dataset} ({row.air})"
         for row in found.itertuples()
     )
-    above = found["gain_db"] > found["half_width_db"]
-    below = found["gain_db"] < -found["half_width_db"]
-    if above.all():
-        return Verdict("holds", because)
-    if above.any():
-        return Verdict("holds in part", because)
-    if below.any():
-        return Verdict("does not hold", because)
-    return Verdict("cannot be told at this scale", because)
+    return of_gains(found, because)
 
 
 def table_of(summary: pd.DataFrame, air: str, systems: Iterable[str], title: str) -> Table:

@@ -16,6 +16,7 @@ from semsim.experiments.definition import (
 from semsim.experiments.ftsc.deployed import DFT, IDEAL, LSDFT, LSDFT_FLOOR, deployed, tune
 from semsim.experiments.ftsc.roles import unknown
 from semsim.experiments.ftsc.systems import PAPER
+from semsim.experiments.verdicts import of_cases
 from semsim.report.cells import Table
 
 #: The paper's iterations.
@@ -94,9 +95,7 @@ def _converges(tables: Tables) -> Verdict:
     because = "mean PSNR of the last third of iterations over that of the second: " + ", ".join(
         words
     )
-    if all(settled):
-        return Verdict("holds", because)
-    return Verdict("holds in part" if any(settled) else "does not hold", because)
+    return of_cases(settled, because)
 
 
 EXPERIMENT = Experiment(

@@ -33,6 +33,7 @@ from semsim.experiments.ftsc.deployed import (
 from semsim.experiments.ftsc.roles import labelled
 from semsim.experiments.ftsc.systems import PAPER, SCALING, ftsc, jpeg
 from semsim.experiments.ftsc.table3 import JPEG, JSCC
+from semsim.experiments.verdicts import of_cases
 from semsim.report.cells import Table
 
 _METHODS = (DFT, LSDFT, LSDFT_FLOOR)
@@ -152,10 +153,7 @@ def _close(tables: Tables) -> Verdict:
     because = "accuracy below the original's: " + ", ".join(
         f"{drop:+.1%} ({method} on {dataset})" for (method, dataset), drop in drops.items()
     )
-    close = [drop <= _CLOSE for drop in drops.values()]
-    if all(close):
-        return Verdict("holds", because)
-    return Verdict("holds in part" if any(close) else "does not hold", because)
+    return of_cases((drop <= _CLOSE for drop in drops.values()), because)
 
 
 def _rivals_drop(tables: Tables) -> Verdict:
@@ -168,10 +166,7 @@ def _rivals_drop(tables: Tables) -> Verdict:
     because = "DFT's accuracy over the rival's: " + ", ".join(
         f"{lead:+.1%} ({rival} on {dataset})" for (rival, dataset), lead in leads.items()
     )
-    above = [lead > 0 for lead in leads.values()]
-    if all(above):
-        return Verdict("holds", because)
-    return Verdict("holds in part" if any(above) else "does not hold", because)
+    return of_cases((lead > 0 for lead in leads.values()), because)
 
 
 EXPERIMENT = Experiment(

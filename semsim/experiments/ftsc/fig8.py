@@ -29,6 +29,7 @@ from semsim.experiments.ftsc.deployed import (
 from semsim.experiments.ftsc.roles import unknown
 from semsim.experiments.ftsc.systems import PAPER
 from semsim.experiments.ftsc.table3 import JPEG, JSCC, rivals
+from semsim.experiments.verdicts import of_cases, together
 from semsim.report.cells import Table
 
 _AIRS = tuple(Air(snr_db) for snr_db in (0.0, 5.0, 10.0, 15.0, 20.0))
@@ -93,10 +94,7 @@ def _rises(tables: Tables) -> Verdict:
     because = "smallest step between neighbouring SNRs: " + ", ".join(
         f"{step:+.2f} dB ({name})" for name, step in steps
     )
-    risen = [step >= 0 for _, step in steps]
-    if all(risen):
-        return Verdict("holds", because)
-    return Verdict("holds in part" if any(risen) else "does not hold", because)
+    return of_cases((step >= 0 for _, step in steps), because)
 
 
 def _dft_on_top(tables: Tables) -> Verdict:
@@ -104,7 +102,7 @@ def _dft_on_top(tables: Tables) -> Verdict:
         judge(gains(tables["images"], DFT.name, other), f"DFT over {other}")
         for other in (LSDFT.name, JPEG, JSCC)
     ]
-    return _together(found)
+    return together(found)
 
 
 def _lsdft_above(tables: Tables) -> Verdict:
@@ -112,13 +110,7 @@ def _lsdft_above(tables: Tables) -> Verdict:
         judge(gains(tables["images"], LSDFT.name, other), f"LSDFT over {other}")
         for other in (JPEG, JSCC)
     ]
-    return _together(found)
-
-
-def _together(found: list[Verdict]) -> Verdict:
-    because = "; ".join(verdict.because for verdict in found)
-    outcomes = {verdict.outcome for verdict in found}
-    return Verdict(outcomes.pop() if len(outcomes) == 1 else "holds in part", because)
+    return together(found)
 
 
 EXPERIMENT = Experiment(

@@ -32,6 +32,7 @@ from semsim.experiments.ftsc.systems import (
     networks,
 )
 from semsim.experiments.sweeps import run_sweep
+from semsim.experiments.verdicts import of_cases
 from semsim.report.cells import Table
 from semsim.statistics import mean_interval
 
@@ -370,10 +371,7 @@ def _minor_degradation(tables: Tables) -> Verdict:
         for (system, noise), value in lost.items()
     )
     # In Table I these systems lose 2.2 dB at most between the two levels.
-    small = [value <= 2.2 for value in lost.values()]
-    if all(small):
-        return Verdict("holds", because)
-    return Verdict("holds in part" if any(small) else "does not hold", because)
+    return of_cases((value <= 2.2 for value in lost.values()), because)
 
 
 def _cliff(tables: Tables) -> Verdict:
@@ -421,7 +419,7 @@ def _papers_rate(tables: Tables) -> Verdict:
             f"{here_db:.1f} dB on {dataset}; the paper's {wanted_db:g} dB are reached at ρ = {rho}"
         )
         near.append(abs(here_db - wanted_db) < 1.0)
-    return Verdict("holds" if all(near) else "does not hold", "; ".join(words))
+    return of_cases(near, "; ".join(words))
 
 
 EXPERIMENT = Experiment(

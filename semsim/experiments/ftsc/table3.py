@@ -40,6 +40,7 @@ from semsim.experiments.ftsc.labels import labels
 from semsim.experiments.ftsc.roles import DataSet, unknown
 from semsim.experiments.ftsc.systems import PAPER, jpeg
 from semsim.experiments.ftsc.table2 import bars
+from semsim.experiments.verdicts import together
 from semsim.report.cells import Table
 
 AIRS = (IDEAL, Air(20.0), Air(10.0))
@@ -155,10 +156,7 @@ def _between(tables: Tables) -> Verdict:
         f"{above.because}; {below.because}; the decoded image is nearer to its label than the "
         f"original in {seen}"
     )
-    outcomes = {above.outcome, below.outcome}
-    if outcomes == {"holds"}:
-        return Verdict("holds", because)
-    return Verdict(above.outcome if above.outcome != "holds" else below.outcome, because)
+    return Verdict(together([above, below]).outcome, because)
 
 
 def _floor(tables: Tables) -> Verdict:
@@ -198,11 +196,7 @@ def _rivals(tables: Tables) -> Verdict:
         for method in (DFT.name, LSDFT.name)
         for rival in (JPEG, JSCC)
     ]
-    outcomes = [verdict.outcome for verdict in found]
-    because = "; ".join(verdict.because for verdict in found)
-    if len(set(outcomes)) == 1:
-        return Verdict(outcomes[0], because)
-    return Verdict("holds in part", because)
+    return together(found)
 
 
 EXPERIMENT = Experiment(

@@ -9,6 +9,7 @@ import pandas as pd
 from semsim.experiments.definition import Setting, Verdict
 from semsim.experiments.trainings import train_all
 from semsim.experiments.trangdeepsc.systems import arms
+from semsim.experiments.verdicts import of_gains
 from semsim.statistics import mean_interval
 
 SEEDS = (1, 2, 3)
@@ -101,12 +102,4 @@ def judge(table: pd.DataFrame, over: str) -> Verdict:
         for row in rows.itertuples()
     )
     because = f"{said} ({len(SEEDS)} seeds, {_STEPS} batches)"
-    surely_more = rows["gain_db"] > rows["half_width_db"]
-    surely_less = rows["gain_db"] < -rows["half_width_db"]
-    if surely_more.all():
-        return Verdict("holds", because)
-    if surely_less.all():
-        return Verdict("does not hold", because)
-    if surely_more.any():
-        return Verdict("holds in part", because)
-    return Verdict("cannot be told at this scale", because)
+    return of_gains(rows, because)

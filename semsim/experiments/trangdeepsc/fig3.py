@@ -20,6 +20,7 @@ from semsim.experiments.definition import (
 from semsim.experiments.sweeps import points, run_sweep
 from semsim.experiments.trangdeepsc.control import ARMS, control, gains, judge
 from semsim.experiments.trangdeepsc.systems import LABELS, PAPER, shipped, trained_as_published
+from semsim.experiments.verdicts import of_cases, together
 from semsim.report.cells import Table
 
 _SNRS_DB = {"start": 0, "stop": 18, "step": 3}
@@ -188,9 +189,7 @@ def _above(tables: Tables, better: str, worse: str) -> Verdict:
         f"{better} is {difference.min():+.1f} to {difference.max():+.1f} dB above {worse} over "
         f"{difference.index.min():g} to {difference.index.max():g} dB"
     )
-    if (difference > 0).all():
-        return Verdict("holds", because)
-    return Verdict("holds in part" if (difference > 0).any() else "does not hold", because)
+    return of_cases(difference > 0, because)
 
 
 def _beats_single(tables: Tables) -> Verdict:
@@ -202,21 +201,14 @@ def _not_the_updates(tables: Tables) -> Verdict:
 
 
 def _beats_rivals(tables: Tables) -> Verdict:
-    found = {rival: _above(tables, "trangdeepsc", rival) for rival in ("semvit", "adjscc-v")}
-    because = "; ".join(verdict.because for verdict in found.values())
-    outcomes = {verdict.outcome for verdict in found.values()}
-    if len(outcomes) == 1:
-        return Verdict(outcomes.pop(), because)
-    return Verdict("holds in part", because)
+    return together([_above(tables, "trangdeepsc", rival) for rival in ("semvit", "adjscc-v")])
 
 
 def _near_teacher(tables: Tables) -> Verdict:
     teacher, own = _curve(tables, "vitdeepsc"), _curve(tables, "trangdeepsc")
     gap = teacher - own
     because = f"ViTDeepSC is {gap.min():+.1f} to {gap.max():+.1f} dB above TranGDeepSC"
-    if (gap > 0).all():
-        return Verdict("holds", because)
-    return Verdict("holds in part" if (gap > 0).any() else "does not hold", because)
+    return of_cases(gap > 0, because)
 
 
 def _absolute(tables: Tables) -> Verdict:

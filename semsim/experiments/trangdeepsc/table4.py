@@ -20,6 +20,7 @@ from semsim.experiments.definition import (
 from semsim.experiments.energy import find_meter
 from semsim.experiments.trangdeepsc.full_size import SNR_DB, full_size, images
 from semsim.experiments.trangdeepsc.systems import PAPER
+from semsim.experiments.verdicts import of_cases
 from semsim.link.link import Link
 from semsim.report.cells import Table
 from semsim.rng import Streams
@@ -129,9 +130,7 @@ def _least_energy(tables: Tables) -> Verdict:
     table = tables["table4"].set_index("system")["energy_mj"]
     ratios = table["trangdeepsc"] / table.drop("trangdeepsc")
     because = ", ".join(f"{value:.2f} of {name}'s" for name, value in ratios.items())
-    if (ratios < 1).all():
-        return Verdict("holds", because)
-    return Verdict("holds in part" if (ratios < 1).any() else "does not hold", because)
+    return of_cases(ratios < 1, because)
 
 
 EXPERIMENT = Experiment(
