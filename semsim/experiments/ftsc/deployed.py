@@ -171,8 +171,12 @@ def tune(
 
     Returns:
         by names of data set, method and channel setting.
+
+    Raises:
+        CheckpointError: before anything is tuned, if weights of any run are missing.
     """
-    scenarios, keys = {}, {}
+    scenarios: dict[str, dict[str, Any]] = {}
+    keys: dict[str, tuple[str, str, str]] = {}
     steps = steps or what.iterations
     for dataset, method, air in runs:
         label = "-".join((dataset.name, method.name, air.name))
@@ -193,6 +197,11 @@ def tune(
         if air.snr_db is not None:
             fields |= {"channel": {"kind": "awgn"}, "snr_db": air.snr_db}
         scenarios[label] = fields
+    codecs: dict[str, dict[str, Any]] = {
+        repr(fields["codec"]): fields["codec"] for fields in scenarios.values()
+    }
+    for codec in codecs.values():
+        load_codec(codec)
     return {keys[label]: tuned for label, tuned in tune_all(scenarios, setting).items()}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from semsim.errors import CheckpointError
 from semsim.experiments.catalogue import find, ids
 from semsim.experiments.definition import Measured, Setting
 from semsim.experiments.ftsc import (
@@ -137,6 +138,15 @@ def test_tables_have_a_cell_under_every_head(run) -> None:
         for row in table.rows:
             assert len(row) == len(table.columns)
             assert not any("nan" in str(cell) for cell in row)
+
+
+def test_missing_weights_are_named_before_anything_is_tuned(
+    small: pytest.MonkeyPatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(systems.NETWORKS["channel"], "[4,2]", "ftsc-4-2-nobody-trained")
+    with pytest.raises(CheckpointError, match="ftsc-4-2-nobody-trained"):
+        table3.measure(Setting(keep=tmp_path))
+    assert not (tmp_path / "tunings").exists()
 
 
 def test_there_is_a_figure(run) -> None:
