@@ -15,7 +15,7 @@ from semsim.experiments.ftsc.roles import DataSet
 from semsim.shortcuts import load_source
 
 #: Images are classified at this size, whatever the codec worked on; ImageNet at 224.
-_SIZE = {"small": 32, "paper": 32}
+_SIZE = 32
 _STEPS = {"small": 600, "paper": 20_000}
 _BATCH = 64
 _TRAINED_ON = {"small": 4000, "paper": 50_000}
@@ -50,7 +50,6 @@ def classifier(dataset: DataSet, setting: Setting) -> Classifier:
     images = load_source(dataset.source("train")).take(_TRAINED_ON[setting.scale])
     if images.label is None:
         raise DataError(f"{dataset.name}: its images have no labels, which top-1 accuracy needs")
-    size = _SIZE[setting.scale]
     generator = torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -60,7 +59,7 @@ def classifier(dataset: DataSet, setting: Setting) -> Classifier:
     steps = _STEPS[setting.scale]
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-    image = _prepared(images.image, size)
+    image = _prepared(images.image, _SIZE)
     for step in range(steps):
         if step % 50 == 0:
             setting.report(step, steps, f"classifier of {dataset.name}")
@@ -71,7 +70,7 @@ def classifier(dataset: DataSet, setting: Setting) -> Classifier:
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-    return Classifier(network, size)
+    return Classifier(network, _SIZE)
 
 
 def _small(classes: int) -> nn.Module:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from semsim.allocation.quality import Fit, fit, line
+from semsim.allocation.quality import PAPER_FITS, Fit, fit, line
 from semsim.experiments.definition import (
     Claim,
     Experiment,
@@ -227,11 +227,11 @@ def _close_then_slower(tables: Tables) -> Verdict:
 
 
 def _logarithmic(tables: Tables) -> Verdict:
-    found = _fit(tables, _TWO)
+    found, paper = _fit(tables, _TWO), PAPER_FITS["no noise"]
     because = (
         f"{line(found.offset_db, found.slope_db)}, R² = {found.r2 or float('nan'):.3f} over "
         f"{(tables['fig2']['system'] == _TWO).sum()} rates; the paper's is "
-        f"{line(41.22, 3.035)}, R² = 0.990, on faces"
+        f"{line(paper.offset_db, paper.slope_db)}, R² = {paper.r2:.3f}, on faces"
     )
     if found.r2 is None:
         return Verdict("cannot be told at this scale", because)
