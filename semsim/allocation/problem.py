@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from semsim.allocation.config import UtilityConfig
 from semsim.allocation.quality import QualityCurve
+from semsim.allocation.terms import Terms
 from semsim.engine.budget import Budget
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Array, DownlinkState
@@ -90,6 +91,35 @@ class Problem:
             delay_s=delay_s,
             slowest_s=slowest_s,
             energy_j=energy_j,
+        )
+
+    def terms(self, gain: Array) -> Terms:
+        """Return the numbers of the problem where the power gains are ``gain [..., N]``.
+
+        Raises:
+            AllocationError: if the quality curves are those of another number of users.
+        """
+        budget, config, users = self.budget, self.config, gain.shape[-1]
+        share = config.lambda_quality / (users if config.quality == "mean" else 1)
+
+        def each(value: float) -> Array:
+            return np.full(users, value)
+
+        return Terms(
+            noise_over_gain_w_per_hz=budget.noise_psd_w_per_hz / gain,
+            worth=share * self.curve.slopes_db(users),
+            constant=share * float(np.broadcast_to(self.curve.offset_db, users).sum()),
+            bits=each(budget.image_bits),
+            t0_s=each(budget.t0_s),
+            kappa_s=each(budget.kappa_s),
+            compute_power_w=each(budget.compute_power_w),
+            rho_min=each(0.0),
+            rho_max=each(budget.rho_max),
+            deadline_s=each(math.inf),
+            lambda_delay=config.lambda_delay,
+            lambda_energy=config.lambda_energy,
+            bandwidth_hz=budget.cell.bandwidth_hz,
+            power_w=budget.cell.power_w,
         )
 
     def violation(self, allocation: Allocation) -> float:

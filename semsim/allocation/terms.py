@@ -1,0 +1,94 @@
+"""P1 of FTSC in the few numbers that its solvers need, one column a user.
+
+With t = T - t_0, τ = t + κρ and c = σ²/g the problem reads, in SI units,
+
+    max   Σ l ln ρ - λ_2 T - λ_3 Σ [p τ + P_c (t_0 - κρ)]
+    s.t.  b log2(1 + p/(b c)) τ >= ρD,   Σb <= b_max,   Σp <= p_max,
+          ρ_min <= ρ <= ρ_max,   t_0 + τ - κρ <= min(T, deadline)
+
+up to a constant. Users may differ in everything: codec, quality curve, image, weight, deadline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from semsim.types import Array
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One drop, or many: arrays are ``[N]`` or ``[..., N]``, and broadcast.
+
+    Attributes:
+        noise_over_gain_w_per_hz: ``[..., N]`` c = σ²/g, the noise as it would look at the sender.
+        worth: l = λ_1 b_q (divided by N where quality is averaged) times the user's weight: what a
+            factor e in ρ brings.
+        constant: the part of U that nothing changes, ``Σ λ_1 a_q`` in the same units.
+        bits: D, the bits on the air at ρ = 1.
+        t0_s: computing time as ρ → 0.
+        kappa_s: κ, the computing time that a unit of ρ saves.
+        compute_power_w: P_c = ω_c f³, drawn while computing.
+        rho_min: least ρ, 0 where any will do.
+        rho_max: largest ρ of the codec.
+        deadline_s: the latest that the image may arrive; infinity without one.
+        lambda_delay: λ_2.
+        lambda_energy: λ_3.
+        bandwidth_hz: b_max.
+        power_w: p_max.
+    """
+
+    noise_over_gain_w_per_hz: Array
+    worth: Array
+    constant: float
+    bits: Array
+    t0_s: Array
+    kappa_s: Array
+    compute_power_w: Array
+    rho_min: Array
+    rho_max: Array
+    deadline_s: Array
+    lambda_delay: float
+    lambda_energy: float
+    bandwidth_hz: float
+    power_w: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(..., N)``."""
+        return self.noise_over_gain_w_per_hz.shape
+
+    def utility(self, rho: Array, b_hz: Array, p_w: Array) -> Array:
+        """Return U ``[...]`` of an allocation ``[..., N]``; minus infinity where nothing arrives.
+
+        T is the largest delay; constraints are not looked at.
+        """
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            c = self.noise_over_gain_w_per_hz
+            rate_bps = b_hz * np.log1p(p_w / (b_hz * c)) / np.log(2)
+            on_air_s = np.where(rho > 0, rho * self.bits / rate_bps, 0.0)
+            computing_s = self.t0_s - self.kappa_s * rho
+            quality = np.where(self.worth > 0, self.worth * np.log(rho), 0.0).sum(-1)
+            energy_j = (p_w * on_air_s + self.compute_power_w * computing_s).sum(-1)
+            slowest_s = (on_air_s + computing_s).max(-1)
+            utility: Array = (
+                self.constant
+                + quality
+                - (self.lambda_delay * slowest_s if self.lambda_delay > 0 else 0.0)
+                - (self.lambda_energy * energy_j if self.lambda_energy > 0 else 0.0)
+            )
+        return utility
+
+    def rows(self, index: Array | slice) -> Terms:
+        """Return some of the drops of terms with one leading dimension, ``[D, N]``."""
+        users = self.shape[-1]
+        picked = {
+            field.name: value[index]
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), np.ndarray)
+            and value.ndim == 2
+            and value.shape[-1] == users
+        }
+        return Terms(**{field.name: getattr(self, field.name) for field in fields(self)} | picked)
