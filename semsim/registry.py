@@ -171,6 +171,54 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.allocation.alternating:Alternating",
             "Algorithm 1 of FTSC: block-coordinate ascent in CVXPY",
         ),
+        Plugin(
+            "alternating_joint",
+            "semsim.allocation.config:AlternatingJointConfig",
+            "semsim.allocation.alternating:AlternatingJoint",
+            "Algorithm 1 repaired: compression and the slowest delay are chosen together",
+        ),
+        Plugin(
+            "slsqp",
+            "semsim.allocation.config:SlsqpConfig",
+            "semsim.allocation.slsqp:Slsqp",
+            "many local searches, the independent check for few users",
+        ),
+        Plugin(
+            "water_filling",
+            "semsim.allocation.config:WaterFillingConfig",
+            "semsim.allocation.heuristics:WaterFilling",
+            "equal bandwidth, power for the largest sum of rates",
+        ),
+        Plugin(
+            "proportional_fair",
+            "semsim.allocation.config:ProportionalFairConfig",
+            "semsim.allocation.heuristics:ProportionalFair",
+            "bandwidth and power for the largest sum of log rates",
+        ),
+        Plugin(
+            "best_rate_fixed_power",
+            "semsim.allocation.config:BestRateFixedPowerConfig",
+            "semsim.allocation.fixed_power:BestRateFixedPower",
+            "equal power, and the best bandwidth and compression for it",
+        ),
+        Plugin(
+            "exact",
+            "semsim.allocation.config:ExactConfig",
+            "semsim.allocation.exact.allocator:Exact",
+            "the optimum by prices and Newton's method, in batches",
+        ),
+        Plugin(
+            "closed_form",
+            "semsim.allocation.config:ClosedFormConfig",
+            "semsim.allocation.closed_form:ClosedForm",
+            "the optimum where computing time does not depend on the rate, in formulas",
+        ),
+        Plugin(
+            "branch_and_bound",
+            "semsim.allocation.config:BranchAndBoundConfig",
+            "semsim.allocation.branch_and_bound:BranchAndBound",
+            "slow; an upper bound without concavity",
+        ),
     ),
     "sources": (
         Plugin(

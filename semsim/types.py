@@ -367,6 +367,40 @@ class DownlinkState:
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """How good an allocation is, and the proof; all ``[...]``, one value a drop.
+
+    Attributes:
+        utility: U of the allocation (FTSC eq. 24).
+        upper_bound: no allocation whatever has a larger U.
+        bandwidth_excess: Σb/b_max - 1, or 0 where that is negative.
+        power_excess: Σp/p_max - 1, or 0.
+        rho_excess: the worst user's ρ/ρ_max - 1, or 0.
+        lateness: by how much the worst user misses its deadline, relative to it, or 0.
+    """
+
+    utility: Array
+    upper_bound: Array
+    bandwidth_excess: Array
+    power_excess: Array
+    rho_excess: Array
+    lateness: Array
+
+    @property
+    def gap(self) -> Array:
+        """By how much the optimum may be better, at most."""
+        return self.upper_bound - self.utility
+
+    @property
+    def violation(self) -> Array:
+        """The worst of the excesses."""
+        worst: Array = np.maximum.reduce(
+            [self.bandwidth_excess, self.power_excess, self.rho_excess, self.lateness]
+        )
+        return worst
+
+
+@dataclass(frozen=True)
 class Allocation:
     """What an allocator decides; shapes ``[..., N]``, one row a drop.
 
@@ -375,12 +409,15 @@ class Allocation:
         b_hz: bandwidth.
         p_w: transmit power.
         info: what the solver wants to tell (iterations, status, utility by iteration).
+        certificate: how good it is, where that has been found out
+            (:func:`semsim.allocation.certificate.certify`).
     """
 
     rho: Array
     b_hz: Array
     p_w: Array
     info: dict[str, object] = field(default_factory=dict, compare=False)
+    certificate: Certificate | None = field(default=None, compare=False)
 
 
 @runtime_checkable

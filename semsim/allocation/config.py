@@ -83,10 +83,23 @@ class RandomConfig(AllocatorConfig):
     """Least ρ; the default is that of scaling [16, 2]."""
 
 
-class AlternatingConfig(AllocatorConfig):
-    """Algorithm 1 of FTSC."""
+class ExactConfig(AllocatorConfig):
+    """The optimum of P1 itself, with a proof, thousands of drops at a time."""
 
-    kind: Literal["alternating"] = "alternating"
+    kind: Literal["exact"] = "exact"
+    device: str | None = Field(None, pattern=r"^(cpu|mps|cuda(:\d+)?)$")
+    """Where torch is to compute; the default is numpy."""
+
+
+class ClosedFormConfig(AllocatorConfig):
+    """The optimum for a computing time that does not depend on ρ, in formulas."""
+
+    kind: Literal["closed_form"] = "closed_form"
+
+
+class _AlternationConfig(AllocatorConfig):
+    """What both forms of FTSC's Algorithm 1 can be told."""
+
     tolerance: float = Field(1e-4, gt=0)
     """ϵ of Algorithm 1: stop when an iteration changes the utility by less."""
     max_iterations: int = Field(200, ge=1)
@@ -96,5 +109,71 @@ class AlternatingConfig(AllocatorConfig):
     start: Literal["equal", "random"] = "equal"
     """Where to begin: the allocation of the rule of that name, with its defaults."""
     start_power_share: float = Field(1.0, gt=0, le=1)
-    """Share of the power that the start uses; the paper's setting needs 0.001 or so to come near
-    the optimum (see :mod:`semsim.allocation.alternating`)."""
+    """Share of the power that the start uses; in the paper's setting `alternating` needs 0.001 or
+    so to come near the optimum (see :mod:`semsim.allocation.alternating`)."""
+
+
+class AlternatingConfig(_AlternationConfig):
+    """Algorithm 1 of FTSC."""
+
+    kind: Literal["alternating"] = "alternating"
+
+
+class AlternatingJointConfig(_AlternationConfig):
+    """Algorithm 1 of FTSC, repaired: the step that chooses ρ may move T as well."""
+
+    kind: Literal["alternating_joint"] = "alternating_joint"
+
+
+class SlsqpConfig(AllocatorConfig):
+    """Many local searches by SLSQP: the independent check of other methods, for few users."""
+
+    kind: Literal["slsqp"] = "slsqp"
+    starts: int = Field(20, ge=1)
+    """Searches a drop, each from a random point."""
+    tolerance: float = Field(1e-12, gt=0)
+    """A search ends where a step changes the utility by less, in units of what a factor e in all
+    ρ brings, and breaks no constraint by more."""
+    max_iterations: int = Field(500, ge=1)
+    """End a search after so many steps in any case."""
+
+
+class _PowerShareConfig(AllocatorConfig):
+    power_share: float = Field(1.0, gt=0, le=1)
+    """Share of the cell's power that is spent, all of it by default; where energy has a price,
+    this matters more than who gets the power (the optimum of the paper's cell spends 0.001)."""
+
+
+class WaterFillingConfig(_PowerShareConfig):
+    """Equal bandwidth, and the power that gives the largest sum of rates."""
+
+    kind: Literal["water_filling"] = "water_filling"
+    rho: float | None = Field(None, gt=0)
+    """ρ of every user; the default is the largest, ρ_[2,2]."""
+    least_share: float = Field(0.01, gt=0, le=1)
+    """Least power of a user, in shares of an equal split: water-filling alone would leave the
+    users with poor channels without any, and their images would never arrive."""
+
+
+class ProportionalFairConfig(_PowerShareConfig):
+    """The bandwidth and power that give the largest sum of logarithms of rates."""
+
+    kind: Literal["proportional_fair"] = "proportional_fair"
+    rho: float | None = Field(None, gt=0)
+    """ρ of every user; the default is the largest, ρ_[2,2]."""
+
+
+class BestRateFixedPowerConfig(_PowerShareConfig):
+    """Equal power, and the best bandwidth and ρ that there are for it."""
+
+    kind: Literal["best_rate_fixed_power"] = "best_rate_fixed_power"
+
+
+class BranchAndBoundConfig(AllocatorConfig):
+    """Branch and bound: slow, and right in every regime; the check on faster solvers."""
+
+    kind: Literal["branch_and_bound"] = "branch_and_bound"
+    tolerance: float = Field(1e-6, gt=0)
+    """Stop where the upper bound is so close to the utility, in units of U."""
+    max_nodes: int = Field(20_000, ge=1)
+    """Stop after so many nodes a drop in any case; the gap that is left is stated."""

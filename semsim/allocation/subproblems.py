@@ -28,6 +28,7 @@ import cvxpy as cp
 import numpy as np
 
 from semsim.allocation.problem import Problem
+from semsim.allocation.terms import Terms
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Array
 
@@ -59,55 +60,69 @@ def _rows(parameter: cp.Parameter) -> list[cp.Expression]:
     return [parameter[i] for i in range(parameter.shape[0])]
 
 
+def _rate_bps(terms: Terms, b_hz: Array, p_w: Array) -> Array:
+    noise_w = b_hz * terms.noise_over_gain_w_per_hz
+    rate: Array = b_hz * np.log1p(p_w / noise_w) / math.log(2)
+    return rate
+
+
 class RhoStep:
-    """P2.2: ρ for fixed b, p and *fixed T*.
+    """P2.2: ρ for fixed b and p, and for fixed T unless ``joint``.
 
-        max  Σ {ln ρ_n - (λ_3/l_n) [E'/2 (ρ/ρ')² - ω_c f³ κρ]}
-        s.t. ρ <= ρ_[2,2],   (D_0/r' - κ) ρ <= T' - t_0
+        max  Σ {l_n ln ρ_n - λ_3 [E'/2 (ρ/ρ')² - P_c κρ]} - λ_2 T
+        s.t. ρ <= ρ_[2,2],   (D_0/r' - κ) ρ + t_0 <= T
 
-    With T held, no term and no constraint is common to two users. That is why each user's terms
-    may be divided by an l_n = λ_1 b_n of its own (λ_1 b_n/N where quality is averaged), b_n being
-    the slope of its quality curve. λ_1 and 1/r', which eq. (30) drops, are restored.
+    Where T is held at T' of the iterate before, as eq. (30) has it, no term and no constraint is
+    common to two users, so each user's terms may be divided by an l_n = λ_1 b_n of its own (λ_1
+    b_n/N where quality is averaged), b_n being the slope of its quality curve; where T is
+    ``joint``, by the mean of all l. λ_1 and 1/r', which eq. (30) drops, are restored.
 
     Args:
         problem: utility, with some weight on quality, and budget.
         users: N.
         solver: name of a CVXPY solver.
+        joint: whether T is chosen with ρ.
     """
 
-    def __init__(self, problem: Problem, users: int, solver: str) -> None:
-        self.problem, self.solver = problem, solver
-        config = problem.config
-        self._worth = config.lambda_quality * problem.curve.slopes_db(users)
-        if config.quality == "mean":
-            self._worth /= users
+    def __init__(self, problem: Problem, users: int, solver: str, joint: bool = False) -> None:
+        self.problem, self.solver, self.joint = problem, solver, joint
         self._unit: Array = np.ones(users)
         self._z = cp.Variable(users, pos=True)  # ρ in that unit
-        self._costs = cp.Parameter((3, users), nonneg=True)
+        self._costs = cp.Parameter((4, users), nonneg=True)
         self._delays = cp.Parameter((2, users))
-        ceiling, energy, saving = _rows(self._costs)
-        slope, limit = _rows(self._delays)
-        objective = cp.sum(cp.log(self._z)) - energy @ cp.square(self._z) + saving @ self._z
+        worth, ceiling, energy, saving = _rows(self._costs)
+        slope, offset = _rows(self._delays)
+        objective = worth @ cp.log(self._z) - energy @ cp.square(self._z) + saving @ self._z
         constraints = [self._z <= ceiling]
-        if config.lambda_delay > 0:  # otherwise T is free, and limits nothing
-            constraints.append(cp.multiply(slope, self._z) <= limit)
+        if problem.config.lambda_delay > 0:  # otherwise T is free, and limits nothing
+            slowest = cp.Variable() if joint else 0.0
+            objective -= users * slowest
+            constraints.append(cp.multiply(slope, self._z) + offset <= slowest)
         self.cvx = cp.Problem(cp.Maximize(objective), constraints)
 
     def set(self, gain: Array, last: Allocation) -> None:
         """Enter the previous iterate ``last`` of one drop, all ``[N]``."""
-        budget, weight = self.problem.budget, self.problem.config.lambda_energy / self._worth
-        on_air_s = budget.transmit_time_s(last.rho, gain, last.b_hz, last.p_w)
-        saved_s = budget.kappa_s * last.rho
-        slowest_s = (on_air_s - saved_s).max() + budget.t0_s
+        terms = self.problem.terms(gain)
+        worth = terms.worth / terms.worth.mean() if self.joint else np.ones_like(terms.worth)
+        weight = terms.lambda_energy * worth / terms.worth
+        on_air_s = last.rho * terms.bits / _rate_bps(terms, last.b_hz, last.p_w)
+        saved_s = terms.kappa_s * last.rho
         energy = weight / 2 * last.p_w * on_air_s
-        saving = weight * budget.compute_power_w * saved_s
+        saving = weight * terms.compute_power_w * saved_s
+        slope_s = on_air_s - saved_s
         with np.errstate(divide="ignore"):  # energy may cost nothing
             # Where quality and energy balance, unless the codec ends before.
-            z = np.minimum(np.sqrt(0.5 / energy), budget.rho_max / last.rho)
+            z = np.minimum(np.sqrt(worth / 2 / energy), terms.rho_max / last.rho)
+        if self.joint and terms.lambda_delay > 0:
+            # T in units of what it may cost at most: Σl. No delay needs to be above that.
+            zero_s, unit_s = terms.t0_s.max(), terms.worth.sum() / terms.lambda_delay
+            z = unit_s / np.maximum(slope_s, unit_s / z)
+        else:
+            zero_s = unit_s = (slope_s + terms.t0_s).max()
         self._unit = z * last.rho
-        self._costs.value = np.stack([budget.rho_max / self._unit, energy * z**2, saving * z])
-        slope = (on_air_s - saved_s) * z / slowest_s
-        self._delays.value = np.stack([slope, np.full_like(z, 1 - budget.t0_s / slowest_s)])
+        ceiling = terms.rho_max / self._unit
+        self._costs.value = np.stack([worth, ceiling, energy * z**2, saving * z])
+        self._delays.value = np.stack([slope_s * z, terms.t0_s - zero_s]) / unit_s
 
     def solve(self, gain: Array, last: Allocation) -> Array:
         """Return ρ ``[N]`` for one drop.
@@ -117,7 +132,8 @@ class RhoStep:
         """
         self.set(gain, last)
         _solve(self.cvx, self.solver, "P2.2 (compression)")
-        rho: Array = np.minimum(self._unit * self._z.value, self.problem.budget.rho_max)
+        rho_max = self.problem.terms(gain).rho_max
+        rho: Array = np.minimum(self._unit * self._z.value, rho_max)
         return rho
 
 
@@ -162,31 +178,31 @@ class ShareStep:
 
     def set(self, gain: Array, last: Allocation, rho: Array) -> None:
         """Enter the previous iterate ``last`` and the new ``rho`` of one drop, all ``[N]``."""
-        budget, config = self.problem.budget, self.problem.config
-        cell = budget.cell
-        rate_bps = budget.rate_bps(gain, last.b_hz, last.p_w)
-        energy = config.lambda_energy / 2 * last.p_w * last.rho * budget.image_bits / rate_bps
-        on_air = config.lambda_delay * rho * budget.image_bits / rate_bps
-        saved = config.lambda_delay * budget.kappa_s * rho
+        terms = self.problem.terms(gain)
+        rate_bps = _rate_bps(terms, last.b_hz, last.p_w)
+        energy = terms.lambda_energy / 2 * last.p_w * last.rho * terms.bits / rate_bps
+        on_air = terms.lambda_delay * rho * terms.bits / rate_bps
+        saved = terms.lambda_delay * (terms.kappa_s * rho - terms.t0_s + terms.t0_s.max())
         # Costs are shares of the cost at the start; any unit does where nothing has a weight.
         unit = on_air.max() + 2 * energy.sum() or 1.0
         power_cost = energy / unit * (rho / last.rho) ** 2
         with np.errstate(divide="ignore"):  # energy may cost nothing
             # The most that p may become: the budget, or where its energy alone costs as much.
-            most = np.minimum(cell.power_w / last.p_w, np.sqrt(1 / power_cost))
+            most = np.minimum(terms.power_w / last.p_w, np.sqrt(1 / power_cost))
         self._unit_w = last.p_w * np.sqrt(most)  # halfway, in decibels
         self._costs.value = np.stack(
             [
-                self._unit_w / cell.power_w,
+                self._unit_w / terms.power_w,
                 power_cost * most,
                 energy / unit,
                 on_air / unit,
                 saved / unit,
             ]
         )
-        gamma = budget.snr(gain, cell.bandwidth_hz, self._unit_w)
+        full_band_noise_w = terms.bandwidth_hz * terms.noise_over_gain_w_per_hz
+        gamma = self._unit_w / full_band_noise_w
         c = np.maximum(gamma, 1.0)
-        width = cell.bandwidth_hz / (rate_bps * math.log(2))
+        width = terms.bandwidth_hz / (rate_bps * math.log(2))
         self._rate.value = width * np.stack([np.ones_like(c), np.log(c), 1 / c, gamma / c])
 
     def solve(self, gain: Array, last: Allocation, rho: Array) -> Allocation:

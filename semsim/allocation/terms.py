@@ -11,7 +11,8 @@ up to a constant. Users may differ in everything: codec, quality curve, image, w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -60,35 +61,55 @@ class Terms:
         """``(..., N)``."""
         return self.noise_over_gain_w_per_hz.shape
 
+    def delay_s(self, rho: Array, b_hz: Array, p_w: Array) -> Array:
+        """Return the delay ``[..., N]`` of each user; infinite where nothing arrives."""
+        on_air_s = self._time_on_air_s(rho, b_hz, p_w)
+        delay_s: Array = on_air_s + self.t0_s - self.kappa_s * rho
+        return delay_s
+
     def utility(self, rho: Array, b_hz: Array, p_w: Array) -> Array:
         """Return U ``[...]`` of an allocation ``[..., N]``; minus infinity where nothing arrives.
 
         T is the largest delay; constraints are not looked at.
         """
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            c = self.noise_over_gain_w_per_hz
-            rate_bps = b_hz * np.log1p(p_w / (b_hz * c)) / np.log(2)
-            on_air_s = np.where(rho > 0, rho * self.bits / rate_bps, 0.0)
-            computing_s = self.t0_s - self.kappa_s * rho
+        computing_s = self.t0_s - self.kappa_s * rho
+        on_air_s = self._time_on_air_s(rho, b_hz, p_w)
+        with np.errstate(divide="ignore", invalid="ignore"):
             quality = np.where(self.worth > 0, self.worth * np.log(rho), 0.0).sum(-1)
             energy_j = (p_w * on_air_s + self.compute_power_w * computing_s).sum(-1)
-            slowest_s = (on_air_s + computing_s).max(-1)
-            utility: Array = (
-                self.constant
-                + quality
-                - (self.lambda_delay * slowest_s if self.lambda_delay > 0 else 0.0)
-                - (self.lambda_energy * energy_j if self.lambda_energy > 0 else 0.0)
-            )
+        slowest_s = (on_air_s + computing_s).max(-1)
+        utility: Array = (
+            self.constant
+            + quality
+            - (self.lambda_delay * slowest_s if self.lambda_delay > 0 else 0.0)
+            - (self.lambda_energy * energy_j if self.lambda_energy > 0 else 0.0)
+        )
         return utility
 
-    def rows(self, index: Array | slice) -> Terms:
-        """Return some of the drops of terms with one leading dimension, ``[D, N]``."""
+    def _time_on_air_s(self, rho: Array, b_hz: Array, p_w: Array) -> Array:
+        c = self.noise_over_gain_w_per_hz
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            rate_bps = b_hz * np.log1p(p_w / (b_hz * c)) / np.log(2)
+            on_air_s: Array = np.where(rho > 0, rho * self.bits / rate_bps, 0.0)
+        return on_air_s
+
+    def flat(self) -> Terms:
+        """Return the same drops under one leading dimension, ``[D, N]``."""
         users = self.shape[-1]
-        picked = {
-            field.name: value[index]
-            for field in fields(self)
-            if isinstance(value := getattr(self, field.name), np.ndarray)
-            and value.ndim == 2
-            and value.shape[-1] == users
+        wide: dict[str, Any] = {
+            name: np.broadcast_to(value, self.shape).reshape(-1, users)
+            for name, value in self._arrays()
+            if value.ndim > 1 or name == "noise_over_gain_w_per_hz"
         }
-        return Terms(**{field.name: getattr(self, field.name) for field in fields(self)} | picked)
+        return replace(self, **wide)
+
+    def rows(self, index: Array | slice) -> Terms:
+        """Return some of the drops of flat terms."""
+        some: dict[str, Any] = {
+            name: value[index] for name, value in self._arrays() if value.ndim > 1
+        }
+        return replace(self, **some)
+
+    def _arrays(self) -> list[tuple[str, Array]]:
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return [(name, value) for name, value in values if isinstance(value, np.ndarray)]

@@ -1,0 +1,1 @@
+"""The exact solution of P1 and its proof."""

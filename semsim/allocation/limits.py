@@ -1,0 +1,45 @@
+"""What some methods cannot do, refused before they begin."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from semsim.allocation.terms import Terms
+from semsim.errors import AllocationError
+from semsim.types import Array
+
+
+def refuse_limits(terms: Terms, kind: str, rho: Array | float = 0.0) -> None:
+    """Refuse users' own limits for a method that does not look at them.
+
+    Args:
+        terms: the problem.
+        kind: the method.
+        rho: the least that it may give, so that limits below are kept.
+
+    Raises:
+        AllocationError: if a user has a deadline, or a least ρ above ``rho``.
+    """
+    for broken, limit in (
+        (np.isfinite(terms.deadline_s), "a deadline"),
+        (terms.rho_min > rho, "a least ρ"),
+    ):
+        if broken.any():
+            raise AllocationError(
+                f"user {np.argwhere(broken)[0][-1]} has {limit}, which allocator '{kind}' does "
+                "not look at; use `allocator: {kind: exact}`"
+            )
+
+
+def refuse_worthless(terms: Terms) -> None:
+    """Refuse users for whom the utility rises without end as ρ → 0.
+
+    Raises:
+        AllocationError: if the quality of a user has no weight, and nothing holds its ρ.
+    """
+    worthless = (terms.worth <= 0) & (terms.rho_min <= 0)
+    if worthless.any():
+        raise AllocationError(
+            f"the quality of user {np.argwhere(worthless)[0][-1]} has no weight, so sending it "
+            "nothing is best; set lambda_quality above 0"
+        )
