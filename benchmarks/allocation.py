@@ -22,7 +22,7 @@ from rich.table import Table
 from semsim.allocation.alternating import Alternating
 from semsim.allocation.baselines import Equal
 from semsim.allocation.config import AlternatingConfig, EqualConfig, SlsqpConfig, UtilityConfig
-from semsim.allocation.exact.allocator import optimise
+from semsim.allocation.exact.optimum import optimise
 from semsim.allocation.problem import Problem
 from semsim.allocation.quality import PAPER
 from semsim.allocation.slsqp import Slsqp

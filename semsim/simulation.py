@@ -58,13 +58,13 @@ def simulate(
         scenario = scenario.model_copy(update={"device": device})
     check_device(scenario.device)
     if isinstance(scenario, DownlinkScenario):
-        return _Downlink(scenario).run(report)
+        return DownlinkRun(scenario).run(report)
     if isinstance(scenario, AdaptScenario):
         return run_adaptation(scenario, report)
     return sweep(scenario, report=report)
 
 
-class _Downlink:
+class DownlinkRun:
     """A downlink scenario with everything built."""
 
     def __init__(self, scenario: DownlinkScenario) -> None:
@@ -79,21 +79,24 @@ class _Downlink:
         if scenario.modem.mcs == "adaptive":
             self.fading = fading_law(scenario.channel, Streams(scenario.seed), scenario.device)
         shape = _common_shape(scenario, built)
-        for codec in dict.fromkeys(self.user_codecs):
-            offered_rates(codec, shape, scenario.name)
+        offers = {
+            codec: tuple(rate.rho for rate in offered_rates(codec, shape, scenario.name))
+            for codec in dict.fromkeys(self.user_codecs)
+        }
         users = [
             CodecInUse(config, getattr(codec, "weight_hashes", {}))
             for config, codec in zip(configs, self.user_codecs, strict=True)
         ]
         curve = quality_curve(scenario.utility.quality_curve, users, scenario.source, shape)
         budget = Budget(scenario.cell, scenario.compute, shape)
-        self.problem = Problem(budget, scenario.utility, curve)
+        of_users = tuple(offers[codec] for codec in self.user_codecs)
+        self.problem = Problem(budget, scenario.utility, curve, of_users)
         self.seconds = {"build": time.perf_counter() - started}
 
     def engine(self) -> Downlink:
         """A fresh downlink at its first slot."""
         return Downlink(
-            users=self._places,
+            users=self.places,
             links=self._links,
             source=self.sources,
             budget=self.problem.budget,
@@ -103,7 +106,8 @@ class _Downlink:
             device=self.scenario.device,
         )
 
-    def _places(self, rng: np.random.Generator) -> Places:
+    def places(self, rng: np.random.Generator) -> Places:
+        """Where the users stand; drawn, where the scenario does not say."""
         users = self.scenario.users
         if isinstance(users, DrawnUsers):
             return draw_places(users.count, *users.distance_m, rng)
@@ -136,17 +140,24 @@ class _Downlink:
     def allocators(self) -> dict[str, Allocator]:
         """The scenario's allocator, then those to compare, by name."""
         streams = Streams(self.scenario.seed)
-        built: dict[str, Allocator] = {}
+        return {
+            name: config.build(self.problem, streams.child("policy").numpy(name))
+            for name, config in self.methods().items()
+        }
+
+    def methods(self) -> dict[str, PluginConfig]:
+        """The configurations of the allocators, by the names that they have in tables."""
+        named: dict[str, PluginConfig] = {}
         for config in (self.scenario.allocator, *self.scenario.compare):
             label = getattr(config, "label", None) or config.kind
             name, count = label, 2
-            while name in built:
+            while name in named:
                 name, count = f"{label} {count}", count + 1
-            rng = streams.child("policy").numpy(name)
-            built[name] = config.build(self.problem, rng)
-        return built
+            named[name] = config
+        return named
 
     def run(self, report: Report) -> Results:
+        """Send all slots under all allocators."""
         allocators = self.allocators()
         total = self.scenario.slots * len(allocators)
         frames: list[pd.DataFrame] = []
@@ -196,7 +207,8 @@ class _Downlink:
     def _charged_utility(self, frame: pd.DataFrame, psnr_db: pd.Series) -> float:
         """U of eq. (24) with the time and energy that were charged, and ``psnr_db`` as quality."""
         weights = self.scenario.utility
-        pooled = psnr_db.sum() if weights.quality == "sum" else psnr_db.mean()
+        weighted = psnr_db * np.broadcast_to(weights.weight, len(psnr_db))
+        pooled = weighted.sum() if weights.quality == "sum" else weighted.mean()
         return float(
             weights.lambda_quality * pooled
             - weights.lambda_delay * frame["delay_s"].max()

@@ -9,13 +9,14 @@ of bandwidth and power, weak duality and the tangent of :mod:`semsim.allocation.
 
 for every T in the node, with F and s taken at T''. The right-hand side is convex in T, hence
 largest at T' or T''; its maxima over ρ, one user each, are found by interval subdivision. Nothing
-is assumed of the problem, and nothing is shared with any other solver.
+is assumed of the problem, and no code is shared with any other solver.
 
-The prices of a node are those that clear bandwidth and power at T''; with them the error of the
-bound is of second order in the length of the node. Where it is not T that keeps the bound up but
-a duality gap (a user's best ρ jumps as prices move, so that no price clears), the user's ρ is
-divided instead. Both intervals shrink until the bound meets the best allocation found, which is
-sought in every node: the dual's ρ, with the bandwidth and power that suit it.
+The prices of a node are those at which exactly the bandwidth and the power that there are would be
+bought at T''. With them the error of the bound is of second order in T'' - T', and what is bought
+is an allocation that meets the bound at T'', up to a duality gap. There is none unless a user's
+best ρ jumps as prices move: then no prices clear, and the user's ρ is divided instead of T. (It
+happens where computing dominates. Of two equal users with t_0 = 1 s, κ = 0.9 s and a rate for both
+together that is a little above D/κ, one should send at ρ_max and the other next to nothing.)
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from semsim.allocation.config import BranchAndBoundConfig
+from semsim.allocation.limits import refuse_worthless
 from semsim.allocation.problem import Problem, check_gain
 from semsim.allocation.relaxation import Index, Mask, Users, exponent, falling_root
 from semsim.allocation.terms import Terms
@@ -87,7 +89,12 @@ class BranchAndBound:
             rho[drop], b_hz[drop], p_w[drop] = found.rho, found.b_hz, found.p_w
             upper_bound[drop], gap[drop] = found.upper_bound, found.upper_bound - found.utility
             nodes[drop], status[drop] = found.nodes, found.status
-        info = {"upper_bound": upper_bound, "gap": gap, "nodes": nodes, "status": status}
+        info: dict[str, object] = {
+            "upper_bound": upper_bound,
+            "gap": gap,
+            "nodes": nodes,
+            "status": status,
+        }
         return Allocation(rho, b_hz, p_w, info)
 
 
@@ -154,37 +161,22 @@ def solve(terms: Terms, tolerance: float, max_nodes: int) -> Solution:
     Args:
         terms: the problem.
         tolerance: stop where bound and utility are so close.
-        max_nodes: stop after about so many nodes; never more.
+        max_nodes: stop after so many nodes in any case.
 
     Raises:
         AllocationError: if there is no solution: time is free for a user without a deadline, a
             user's quality is worth nothing although it may be sent nothing, or the deadlines
-            cannot be met. The message names the remedy.
+            cannot be met. The message names the user and the remedy.
     """
-    _refuse(terms)
+    refuse_worthless(terms)
+    unlimited = np.isinf(terms.deadline_s)
+    if terms.lambda_delay == 0 and unlimited.any():
+        raise AllocationError(
+            f"lambda_delay is 0 and user {int(unlimited.argmax())} has no deadline, so sending it "
+            "ever more slowly is best; set lambda_delay above 0, or a deadline for every user"
+        )
     with np.errstate(all="ignore"):  # users without time or power have infinite prices
         return _Search(terms, tolerance).run(max_nodes)
-
-
-def _refuse(terms: Terms) -> None:
-    """Refuse what has no solution, deadlines aside.
-
-    Raises:
-        AllocationError: naming the user and the remedy.
-    """
-    if terms.lambda_delay == 0 and np.isinf(terms.deadline_s).any():
-        user = int(np.isinf(terms.deadline_s).argmax())
-        raise AllocationError(
-            f"lambda_delay is 0 and user {user} has no deadline, so that slower is always better "
-            "and there is no solution; set lambda_delay above 0, or a deadline for every user"
-        )
-    useless = (terms.worth <= 0) & (terms.rho_min <= 0)
-    if useless.any():
-        raise AllocationError(
-            f"the quality of user {int(useless.argmax())} is worth nothing and its ρ may be as "
-            "small as one likes, so that there is no solution; set lambda_quality (and the user's "
-            "weight) above 0, or a least quality"
-        )
 
 
 class _Search:
@@ -211,7 +203,8 @@ class _Search:
         worth = float(terms.worth.sum()) or 1.0
         self.mu, self.nu = worth / terms.bandwidth_hz, worth / terms.power_w
         self.utility = -np.inf
-        self.best = np.full((3, self.users), np.nan)  # ρ, b, p
+        nothing = np.full(self.users, np.nan)
+        self.best = nothing, nothing, nothing  # ρ, b, p
 
     def run(self, max_nodes: int) -> Solution:
         """Bound and divide the nodes, largest bounds first, until none could hold a better one."""
@@ -225,14 +218,10 @@ class _Search:
             closed = nodes.bound[~hopeful].max(initial=closed)
             new = np.arange(nodes.bound.size) < first.size
             nodes = self._divide(nodes[hopeful & new]) + nodes[hopeful & ~new]
-        return Solution(
-            *self.best,
-            utility=self.utility,
-            # Where no node could hold better, the utility itself is a bound.
-            upper_bound=float(nodes.bound.max(initial=max(closed, self.utility))),
-            nodes=count,
-            status="max_nodes" if nodes.bound.size else "converged",
-        )
+        # What no node covers is no better than the first allocation, hence than the best.
+        upper_bound = float(nodes.bound.max(initial=max(closed, self.utility)))
+        status = "max_nodes" if nodes.bound.size else "converged"
+        return Solution(*self.best, self.utility, upper_bound, count, status)
 
     def _hopeful(self, bound: Array) -> Mask:
         """Tell the nodes that may hold a better allocation."""
@@ -321,11 +310,10 @@ class _Search:
             )
             return np.log(bought_w[rows] / terms.power_w)
 
-        ln_nu, short = np.full(late.size, -np.inf), np.arange(late.size)
-        if terms.lambda_energy > 0:  # otherwise power is free, and all of it is bought
-            short = np.flatnonzero(power(ln_nu, short) > 0)
-        start = np.where(np.isfinite(nodes.ln_nu), nodes.ln_nu, 0.0)
-        ln_nu[short] = falling_root(lambda x, part: power(x, short[part]), start[short])
+        ln_nu, free = nodes.ln_nu.copy(), np.flatnonzero(np.isinf(nodes.ln_nu))
+        ln_nu[free[power(ln_nu[free], free) > 0]] = 0.0
+        short = np.flatnonzero(np.isfinite(ln_nu))
+        ln_nu[short] = falling_root(lambda x, part: power(x, short[part]), ln_nu[short])
         b_hz = self._at(left_s, ln_mu, ln_nu).demand(rho.ravel())[0].reshape(rho.shape)
         utility = self._offer(rho, b_hz, left_s + terms.kappa_s * rho)
         return replace(nodes, ln_mu=ln_mu, ln_nu=ln_nu, price_error=late - utility)
@@ -365,14 +353,12 @@ class _Search:
         b_hz = b_hz * (terms.bandwidth_hz / b_hz.sum(-1, keepdims=True))
         p_w = b_hz * noise * np.expm1(rho * self.nats / (tau_s * b_hz))
         p_w *= np.minimum(1.0, terms.power_w / p_w.sum(-1, keepdims=True))
-        on_air_s = rho * self.nats / (b_hz * np.log1p(p_w / (b_hz * noise)))
-        delay_s = on_air_s + terms.t0_s - terms.kappa_s * rho
+        delay_s = terms.delay_s(rho, b_hz, p_w)
         in_time = (delay_s <= terms.deadline_s * (1 + _ROUNDING)).all(-1)
-        utility = np.where(in_time, terms.utility(rho, b_hz, p_w), -np.inf)
-        if utility.size and utility.max() > self.utility:
+        utility: Array = np.where(in_time, terms.utility(rho, b_hz, p_w), -np.inf)
+        if utility.max(initial=-np.inf) > self.utility:
             best = int(utility.argmax())
-            self.utility = float(utility[best])
-            self.best = np.stack([rho[best], b_hz[best], p_w[best]])
+            self.utility, self.best = float(utility[best]), (rho[best], b_hz[best], p_w[best])
         return utility
 
     def _roots(self) -> _Nodes:
@@ -402,7 +388,8 @@ class _Search:
             low=np.tile(terms.rho_min, (late_s.size, 1)),
             high=np.tile(terms.rho_max, (late_s.size, 1)),
             ln_mu=np.zeros(late_s.size),
-            ln_nu=np.zeros(late_s.size),
+            # Where energy is free, all power is bought.
+            ln_nu=np.full(late_s.size, -np.inf if terms.lambda_energy > 0 else 0.0),
             bound=most - terms.lambda_delay * early_s,
             length_error=np.zeros(late_s.size),
             price_error=np.zeros(late_s.size),
@@ -446,10 +433,13 @@ class _Search:
 
         def widths(ln_mu: Array, rows: Index) -> Array:
             # The dual at λ_3 = 0 and ν = 1.
-            return nats_per_s[rows] / exponent(np.exp(ln_mu)[:, None] * noise.max() / noise)
+            x = exponent(np.exp(ln_mu)[:, None] * noise.max() / noise)
+            b_hz: Array = nats_per_s[rows] / x
+            return b_hz
 
         def excess(ln_mu: Array, rows: Index) -> Array:
-            return np.log(widths(ln_mu, rows).sum(-1) / self.terms.bandwidth_hz)
+            over: Array = np.log(widths(ln_mu, rows).sum(-1) / self.terms.bandwidth_hz)
+            return over
 
         start = np.zeros(len(nats_per_s))
         b_hz = widths(falling_root(excess, start), np.arange(start.size))

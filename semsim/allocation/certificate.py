@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from semsim.allocation.exact.allocator import optimise
+from semsim.allocation.exact.optimum import optimise
 from semsim.allocation.problem import Problem
 from semsim.allocation.terms import Terms
 from semsim.errors import AllocationError
@@ -24,15 +24,26 @@ def certify(problem: Problem, state: DownlinkState, allocation: Allocation) -> A
     return replace(allocation, certificate=certificate(problem.terms(state.gain), allocation))
 
 
-def certificate(terms: Terms, allocation: Allocation) -> Certificate:
+def bound(terms: Terms) -> Array:
+    """Return ``[...]``: no allocation is worth more. Infinite where P1 has no optimum."""
+    try:
+        return optimise(terms).upper_bound
+    except AllocationError:
+        return np.full(terms.shape[:-1], np.inf)
+
+
+def certificate(
+    terms: Terms, allocation: Allocation, upper_bound: Array | None = None
+) -> Certificate:
     """Return the utility of ``allocation``, a bound on any utility, and what is violated.
 
-    Where P1 has no optimum (quality or delay without a weight), the bound is infinite.
+    Args:
+        terms: the problem.
+        allocation: of any allocator for its drops.
+        upper_bound: of :func:`bound`, where that is known already.
     """
-    try:
-        upper_bound = optimise(terms).upper_bound
-    except AllocationError:
-        upper_bound = np.full(terms.shape[:-1], np.inf)
+    if upper_bound is None:
+        upper_bound = bound(terms)
     rho, b_hz, p_w = allocation.rho, allocation.b_hz, allocation.p_w
     late = terms.delay_s(rho, b_hz, p_w) / terms.deadline_s - 1
     return Certificate(

@@ -66,9 +66,7 @@ class ClosedForm:
         c, nats = terms.noise_over_gain_w_per_hz, terms.bits * math.log(2)
         gamma = terms.lambda_delay / (terms.lambda_energy * terms.bandwidth_hz * c)
         x: Array = 1 + lambertw((gamma - 1) / math.e).real
-        rho = np.minimum(
-            terms.rho_max, terms.worth / (terms.lambda_energy * nats * c * np.exp(x))
-        )
+        rho = np.minimum(terms.rho_max, terms.worth / (terms.lambda_energy * nats * c * np.exp(x)))
         weight = rho * nats / x
         b_hz = terms.bandwidth_hz * weight / weight.sum(-1, keepdims=True)
         p_w = b_hz * c * np.expm1(x)

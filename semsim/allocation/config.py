@@ -42,6 +42,11 @@ CurveConfig = Annotated[
 ]
 
 
+_Positive = Annotated[float, Field(gt=0)]
+#: One number for all users, or one a user.
+ForUsers = _Positive | tuple[_Positive, ...]
+
+
 class UtilityConfig(Strict):
     """What a slot is worth: U of FTSC eq. (24). The factors A, B and C printed there are 1."""
 
@@ -53,6 +58,13 @@ class UtilityConfig(Strict):
     """λ_3, per joule of all users together."""
     quality: Literal["sum", "mean"] = "sum"
     """Q over the users: their sum, as eq. (29) has it, or their mean, as eq. (24) can be read."""
+    weight: ForUsers = 1.0
+    """What the quality of each user counts for, beside λ_1: one number for all, or one a user."""
+    deadline_s: ForUsers | None = None
+    """When each image must be there at the latest, for all users or one a user; `exact`, `slsqp`
+    and `branch_and_bound` keep it."""
+    least_quality_db: ForUsers | None = None
+    """The quality that each user is promised, by its curve; kept by the same allocators."""
     quality_curve: CurveConfig = "paper"
     """Q over ρ: ``paper``, the constants of eq. (8), fitted to faces; ``calibrated``, the curve
     that ships for each user's codec, weights and images; `{path: …}`, curves of `semsim calibrate`;
@@ -89,6 +101,8 @@ class ExactConfig(AllocatorConfig):
     kind: Literal["exact"] = "exact"
     device: str | None = Field(None, pattern=r"^(cpu|mps|cuda(:\d+)?)$")
     """Where torch is to compute; the default is numpy."""
+    rates: Literal["continuous", "grid"] = "continuous"
+    """``grid``: only ρ that the users' codecs offer, so that nothing is lost when it is sent."""
 
 
 class ClosedFormConfig(AllocatorConfig):

@@ -60,11 +60,13 @@ class Problem:
         budget: time and energy of one image, and what the cell has to share.
         config: the weights of the utility.
         curve: the PSNR expected at ρ, one curve for all users or one a user.
+        offers: the ρ that every user's codec offers, rising; empty where nobody has said.
     """
 
     budget: Budget
     config: UtilityConfig
     curve: QualityCurve
+    offers: tuple[tuple[float, ...], ...] = ()
 
     def utility(self, gain: Array, allocation: Allocation) -> Utility:
         """Return the utility of ``allocation`` where the power gains are ``gain [..., N]``.
@@ -78,7 +80,8 @@ class Problem:
         delay_s = budget.delay_s(rho, gain, b_hz, p_w)
         energy_j = budget.transmit_energy_j(rho, gain, b_hz, p_w) + budget.compute_energy_j(rho)
         slowest_s = delay_s.max(axis=-1)
-        pooled_db = quality_db.sum(-1) if config.quality == "sum" else quality_db.mean(-1)
+        weighted_db = quality_db * self._for_users("weight", config.weight, quality_db.shape[-1])
+        pooled_db = weighted_db.sum(-1) if config.quality == "sum" else weighted_db.mean(-1)
         quality = _weighted(config.lambda_quality, pooled_db)
         delay = _weighted(config.lambda_delay, slowest_s)
         energy = _weighted(config.lambda_energy, energy_j.sum(axis=-1))
@@ -97,10 +100,14 @@ class Problem:
         """Return the numbers of the problem where the power gains are ``gain [..., N]``.
 
         Raises:
-            AllocationError: if the quality curves are those of another number of users.
+            AllocationError: if curves, weights or limits are those of another number of users, or
+                a promised quality is beyond the codec.
         """
         budget, config, users = self.budget, self.config, gain.shape[-1]
-        share = config.lambda_quality / (users if config.quality == "mean" else 1)
+        share = self._for_users("weight", config.weight, users) * config.lambda_quality
+        if config.quality == "mean":
+            share /= users
+        offsets_db = np.broadcast_to(self.curve.offset_db, users)
 
         def each(value: float) -> Array:
             return np.full(users, value)
@@ -108,19 +115,66 @@ class Problem:
         return Terms(
             noise_over_gain_w_per_hz=budget.noise_psd_w_per_hz / gain,
             worth=share * self.curve.slopes_db(users),
-            constant=share * float(np.broadcast_to(self.curve.offset_db, users).sum()),
+            constant=float((share * offsets_db).sum()),
             bits=each(budget.image_bits),
             t0_s=each(budget.t0_s),
             kappa_s=each(budget.kappa_s),
             compute_power_w=each(budget.compute_power_w),
-            rho_min=each(0.0),
+            rho_min=self._rho_min(users),
             rho_max=each(budget.rho_max),
-            deadline_s=each(math.inf),
+            deadline_s=self._for_users("deadline_s", config.deadline_s or math.inf, users),
             lambda_delay=config.lambda_delay,
             lambda_energy=config.lambda_energy,
             bandwidth_hz=budget.cell.bandwidth_hz,
             power_w=budget.cell.power_w,
         )
+
+    def grid(self, users: int) -> list[Array]:
+        """Return the offers of every user that the budget's model holds for, ρ <= ρ_[2,2].
+
+        Raises:
+            AllocationError: if the users' codecs, or their rates, are not known.
+        """
+        if len(self.offers) != users:
+            raise AllocationError(
+                f"the rates of {len(self.offers)} users' codecs are known, but there are {users} "
+                "users; leave out 'rates: grid', or run a scenario with these users"
+            )
+        highest = self.budget.rho_max * (1 + TOLERANCE)
+        grid = [np.array([rho for rho in offers if rho <= highest]) for offers in self.offers]
+        for user, rho in enumerate(grid):
+            if not rho.size:
+                raise AllocationError(
+                    f"user {user}'s codec offers no ρ up to {self.budget.rho_max:g}; leave out "
+                    "'rates: grid'"
+                )
+        return grid
+
+    def _rho_min(self, users: int) -> Array:
+        """Return the ρ ``[N]`` of the promised quality, 0 without a promise."""
+        if self.config.least_quality_db is None:
+            return np.zeros(users)
+        promised_db = self._for_users("least_quality_db", self.config.least_quality_db, users)
+        slope_db = self.curve.slopes_db(users)
+        rho: Array = np.exp((promised_db - self.curve.offset_db) / slope_db)
+        beyond = np.flatnonzero(rho > self.budget.rho_max)
+        if beyond.size:
+            user = int(beyond[0])
+            best_db = self.curve.psnr_db(np.full(users, self.budget.rho_max))[user]
+            raise AllocationError(
+                f"utility.least_quality_db: user {user} is promised {promised_db[user]:g} dB, but "
+                f"its codec has {best_db:.1f} dB at the largest ρ; promise less"
+            )
+        return rho
+
+    @staticmethod
+    def _for_users(name: str, value: float | tuple[float, ...], users: int) -> Array:
+        if np.size(value) not in (1, users):
+            raise AllocationError(
+                f"utility.{name} has {np.size(value)} values for {users} users; give one number, "
+                "or one a user"
+            )
+        return np.array(np.broadcast_to(value, users), dtype=np.float64)
 
     def violation(self, allocation: Allocation) -> float:
         """Return by how much the worst constraint is broken, over all drops and users.

@@ -42,12 +42,12 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 #: The first intervals of ρ shrink by halves towards the least ρ, where F may fall off.
 _FIRST = np.concatenate([[0.0], 0.5 ** np.arange(12, -1, -1)])
-#: Into how many parts an interval is divided.
-_PARTS = 4
+#: Where an interval is cut that must be looked at more closely.
+_PARTS = np.linspace(0, 1, 5)
 #: An interval that has been divided so often is a point.
 _ROUNDS = 30
-#: First step of prices, as logarithms, and how exact they are in the end.
-_STEP, _ACCURACY = 0.1, 1e-10
+#: First step of prices at most, as logarithms, and how exact they are in the end.
+_STEP, _ACCURACY = 1.0, 1e-10
 #: What falls faster than this, demand over price, both as logarithms, is a jump.
 _STEEP = 1e4
 #: Newton's method takes a handful of steps, and more where it must come from afar.
@@ -157,9 +157,8 @@ class Users:
         tolerance, lead_s = (np.broadcast_to(value, low.size) for value in (tolerance, lead_s))
         least = np.maximum(low, np.where(self.kappa_s > 0, -self.left_s / self.kappa_s, 0.0))
         least = np.minimum(least, high)
-        edges = least[:, None] + (high - least)[:, None] * _FIRST
-        a, b, row = edges[:, :-1].ravel(), edges[:, 1:].ravel(), np.arange(low.size)
-        row = np.repeat(row, edges.shape[1] - 1)
+        a, b = _cut(least, high, _FIRST)
+        row = np.repeat(np.arange(low.size), _FIRST.size - 1)
         top, bound = np.full(low.size, -np.inf), np.full(low.size, -np.inf)
         arg = high.copy()
         for _ in range(_ROUNDS):
@@ -167,12 +166,11 @@ class Users:
             _raise_to(top, arg, row, points, values)
             alive = upper > top[row] + tolerance[row]
             np.maximum.at(bound, row[~alive], upper[~alive])
-            a, b, row = a[alive], b[alive], np.repeat(row[alive], _PARTS)
-            if not row.size:
+            if not alive.any():
                 return np.maximum(bound, top), arg
-            edges = a[:, None] + (b - a)[:, None] * np.linspace(0, 1, _PARTS + 1)
-            a, b = edges[:, :-1].ravel(), edges[:, 1:].ravel()
-        np.maximum.at(bound, row, np.repeat(upper[alive], _PARTS))
+            a, b = _cut(a[alive], b[alive], _PARTS)
+            row = np.repeat(row[alive], _PARTS.size - 1)
+        np.maximum.at(bound, row, np.repeat(upper[alive], _PARTS.size - 1))
         return np.maximum(bound, top), arg
 
     def climb(self, rho: Array, low: Array, high: Array) -> Array:
@@ -214,6 +212,13 @@ class Users:
         return np.where(tau_b > 0, upper, -np.inf), points, np.where(tau_b > 0, values, -np.inf)
 
 
+def _cut(a: Array, b: Array, at: Array) -> tuple[Array, Array]:
+    """Return both ends of the parts of the intervals ``[a, b]``, cut ``at`` shares of them."""
+    edges = a[:, None] + (b - a)[:, None] * at
+    edges[:, -1] = b  # exactly
+    return edges[:, :-1].ravel(), edges[:, 1:].ravel()
+
+
 def _raise_to(top: Array, arg: Array, row: Index, points: Array, values: Array) -> None:
     """Note in ``top`` and ``arg [K]`` the best of ``values [2, J]``, where it is better.
 
@@ -245,7 +250,7 @@ def falling_root(excess: Excess, start: Array) -> Array:
     b = start.copy()
     f_b = _finite(excess(b, np.arange(b.size)))
     a, f_a = b.copy(), f_b.copy()
-    stride = np.copysign(_STEP, f_b)
+    stride = np.clip(2 * f_b, -_STEP, _STEP)  # demand falls about as fast as prices rise
     rows = np.flatnonzero(np.abs(f_b) > _ACCURACY)
     while rows.size:
         a[rows], f_a[rows] = b[rows], f_b[rows]

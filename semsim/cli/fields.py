@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from semsim.scenario import AdaptScenario, LinkScenario
+    from semsim.scenario import AdaptScenario, DownlinkScenario, LinkScenario
 
-    Checked = TypeVar("Checked", LinkScenario, AdaptScenario)
+    Checked = TypeVar("Checked", LinkScenario, AdaptScenario, DownlinkScenario)
 
 
 def mapping(text: str, option: str) -> Any:

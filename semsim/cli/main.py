@@ -13,6 +13,7 @@ import typer
 
 from semsim.cli import (
     adapt,
+    allocate,
     calibrate,
     evaluate,
     link,
@@ -48,6 +49,7 @@ app.command("list")(listing.list_plugins)
 app.command("eval")(evaluate.evaluate)
 app.command()(calibrate.calibrate)
 app.command()(adapt.adapt)
+app.command()(allocate.allocate)
 app.command()(train.train)
 app.add_typer(zoo.app, name="zoo")
 app.command("reproduce")(reproduce.reproduce)

@@ -99,7 +99,7 @@ def _allocators(results: Results) -> Table:
         (
             name,
             f"{row['utility']:.2f}",
-            f"{row['gap']:.1e}",
+            f"{max(row['gap'], 0.0):.1e}",
             f"{row['utility_sent']:.2f}",
             f"{row['utility_measured']:.2f}",
             f"{row['psnr_db']:.1f}",

@@ -1,20 +1,23 @@
-"""A cell like the paper's, and an independent optimiser to compare with."""
+"""A cell like the paper's, and the independent optimiser to compare with."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
-from semsim.allocation.config import UtilityConfig
+from semsim.allocation.config import SlsqpConfig, UtilityConfig
 from semsim.allocation.problem import Problem
 from semsim.allocation.quality import PAPER, QualityCurve
+from semsim.allocation.slsqp import search
+from semsim.allocation.terms import Terms
 from semsim.engine.budget import Budget
 from semsim.engine.config import CellConfig, ComputeConfig
-from semsim.types import Allocation, Array
+from semsim.types import Allocation, Array, DownlinkState
 
 
 def make_problem(
@@ -39,87 +42,32 @@ def paper_gain(rng: np.random.Generator, *shape: int) -> Array:
     return gain
 
 
+@dataclass(frozen=True)
+class _Changed(Problem):
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def terms(self, gain: Array) -> Terms:
+        return replace(super().terms(gain), **self.changes)
+
+
+def with_terms(problem: Problem, **changes: object) -> Problem:
+    """Return ``problem`` with some of its terms replaced: users' own limits and the like."""
+    return _Changed(problem.budget, problem.config, problem.curve, changes)
+
+
 def local_search(problem: Problem, gain: Array, start: Allocation) -> float:
-    """Return the utility that SLSQP reaches from ``start`` over (ln ρ, ln b, ln p, T)."""
-    budget, config, n = problem.budget, problem.config, gain.size
-    bits, sigma2 = float(budget.image_bits), budget.noise_psd_w_per_hz
-    b_max, p_max = budget.cell.bandwidth_hz, budget.cell.power_w
-    worth = config.lambda_quality * problem.curve.slopes_db(n)
-    worth /= n if config.quality == "mean" else 1
-    l2, l3 = config.lambda_delay, config.lambda_energy
-    watts = budget.compute.efficiency * budget.compute.frequency_hz**3
-    user = np.arange(n)
-
-    def parts(v: Array) -> tuple[Array, ...]:
-        rho, b, p = np.exp(v[:-1]).reshape(3, n)
-        snr = p * gain / (b * sigma2)
-        nats = np.log(1 + snr)
-        slope = snr / (1 + snr) / nats  # d ln r / d ln p, and 1 - d ln r / d ln b
-        return rho, b, p, rho * bits * math.log(2) / (b * nats), slope
-
-    def cost(v: Array) -> tuple[float, Array]:
-        rho, _, p, tau, slope = parts(v)
-        energy = p * tau + watts * (budget.t0_s - budget.kappa_s * rho)
-        value = -worth @ v[:n] + l2 * v[-1] + l3 * energy.sum()
-        d_rho = -worth + l3 * (p * tau - watts * budget.kappa_s * rho)
-        d_p = l3 * p * tau * (1 - slope)
-        return value, np.concatenate([d_rho, -d_p, d_p, [l2]])
-
-    def slack(v: Array) -> Array:
-        rho, b, p, tau, _ = parts(v)
-        left = v[-1] - tau - budget.t0_s + budget.kappa_s * rho
-        return np.concatenate([left, [1 - b.sum() / b_max, 1 - p.sum() / p_max]])
-
-    def slack_jacobian(v: Array) -> Array:
-        rho, b, p, tau, slope = parts(v)
-        jacobian = np.zeros((n + 2, 3 * n + 1))
-        jacobian[user, user] = budget.kappa_s * rho - tau
-        jacobian[user, n + user] = tau * (1 - slope)
-        jacobian[user, 2 * n + user] = tau * slope
-        jacobian[user, -1] = 1
-        jacobian[n, n : 2 * n] = -b / b_max
-        jacobian[n + 1, 2 * n : 3 * n] = -p / p_max
-        return jacobian
-
-    def interval(high: float, span: float) -> list[tuple[float, float]]:
-        return [(math.log(high * span), math.log(high))] * n
-
-    slowest_s = problem.utility(gain, start).slowest_s
-    found = minimize(
-        cost,
-        np.concatenate([np.log(start.rho), np.log(start.b_hz), np.log(start.p_w), [slowest_s]]),
-        jac=True,
-        method="SLSQP",
-        bounds=[
-            *interval(budget.rho_max, 1e-8),
-            *interval(b_max, 1e-9),
-            *interval(p_max, 1e-12),
-            (0, None),
-        ],
-        constraints={"type": "ineq", "fun": slack, "jac": slack_jacobian},
-        options={"maxiter": 500, "ftol": 1e-12},
-    )
-    rho, b, p = np.exp(found.x[:-1]).reshape(3, n)
-    point = Allocation(
-        np.minimum(rho, budget.rho_max), b * min(1, b_max / b.sum()), p * min(1, p_max / p.sum())
-    )
-    return float(problem.utility(gain, point).total)
+    """Return the utility that SLSQP reaches from ``start``."""
+    return float(problem.utility(gain, search(problem.terms(gain), start)).total)
 
 
 def global_search(problem: Problem, gain: Array, rng: np.random.Generator) -> float:
-    """Return the best utility of six local searches; three of them must agree on it."""
-    budget, n = problem.budget, gain.size
-    found = []
-    for _ in range(6):
-        start = Allocation(
-            rho=budget.rho_max * 10 ** -rng.uniform(0, 2, n),
-            b_hz=budget.cell.bandwidth_hz * rng.dirichlet(np.full(n, 2.0)),
-            p_w=budget.cell.power_w * 10 ** -rng.uniform(0, 4) * rng.dirichlet(np.full(n, 2.0)),
-        )
-        found.append(local_search(problem, gain, start))
-    found.sort()
-    assert found[-1] - found[-3] < 1e-7 * abs(found[-1])
-    return found[-1]
+    """Return the best utility of six local searches, most of which must agree on it."""
+    state = DownlinkState(gain, np.ones_like(gain))
+    found = SlsqpConfig(starts=6).build(problem, rng).allocate(state)
+    best = float(problem.utility(gain, found).total)
+    assert found.info["succeeded"] >= 3
+    assert found.info["spread"] < 1e-7 * abs(best)
+    return best
 
 
 @pytest.fixture(scope="session", name="make_problem")
@@ -130,6 +78,11 @@ def _make_problem() -> Callable[..., Problem]:
 @pytest.fixture(scope="session", name="paper_gain")
 def _paper_gain() -> Callable[..., Array]:
     return paper_gain
+
+
+@pytest.fixture(scope="session", name="with_terms")
+def _with_terms() -> Callable[..., Problem]:
+    return with_terms
 
 
 @pytest.fixture(scope="session", name="local_search")

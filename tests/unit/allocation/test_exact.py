@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from semsim.allocation.certificate import certify
 from semsim.allocation.closed_form import ClosedForm
 from semsim.allocation.config import ClosedFormConfig, ExactConfig
-from semsim.allocation.exact.allocator import Exact, optimise
+from semsim.allocation.exact.allocator import Exact
+from semsim.allocation.exact.optimum import optimise
 from semsim.allocation.exact.spectral import excess, nats_per_hz
 from semsim.allocation.terms import Terms
 from semsim.errors import AllocationError
@@ -116,17 +118,17 @@ def test_any_problem_is_feasible_and_proven_or_flagged(
     seed: int,
 ) -> None:
     """Power-limited, computing-dominated (T < t_0) and low-SNR regimes are all among these."""
-    quality_weight, delay, energy = (10.0**w for w in weights)  # noqa: the range is in decades
+    quality_weight, delay, energy = np.power(10.0, weights).tolist()
     problem = make_problem(
-        bandwidth_hz=10.0**bandwidth,
-        power_w=10.0**power,
-        efficiency=10.0**efficiency,
+        bandwidth_hz=float(np.power(10.0, bandwidth)),
+        power_w=float(np.power(10.0, power)),
+        efficiency=float(np.power(10.0, efficiency)),
         quality=quality,
         lambda_quality=quality_weight * slope / 3.035,
         lambda_delay=delay,
         lambda_energy=energy,
     )
-    terms = problem.terms(paper_gain(np.random.default_rng(seed), 4, users) * 10.0**-poor)
+    terms = problem.terms(paper_gain(np.random.default_rng(seed), 4, users) * np.power(10.0, -poor))
     found = optimise(terms)
     assert violation(terms) < 1e-9
     reached = terms.utility(found.rho, found.b_hz, found.p_w)
@@ -135,7 +137,7 @@ def test_any_problem_is_feasible_and_proven_or_flagged(
     assert (found.upper_bound >= reached - 1e-9 * scale).all()
     proven = found.upper_bound - reached <= 1e-6 * scale
     assert (proven | ~found.settled | (found.upper_bound - reached > 0)).all()
-    if found.settled.all() and 10.0**efficiency < 1e-30 and poor < 8:
+    if found.settled.all() and efficiency < -30 and poor < 8:
         assert proven.all()
 
 
@@ -220,7 +222,7 @@ def test_deadlines_are_kept_and_proven(
     deadline_s: tuple[float, ...], poor: int, power_w: float
 ) -> None:
     problem = make_problem(power_w=power_w, efficiency=1e-28)
-    free = problem.terms(paper_gain(RNG, 12, 4) * 10.0**-poor)
+    free = problem.terms(paper_gain(RNG, 12, 4) * np.power(10.0, -poor))
     terms = replace(free, deadline_s=np.array(deadline_s))
     assert violation(terms) < 1e-9
     assert np.abs(gap(terms)).max() < 1e-8
@@ -238,9 +240,7 @@ def test_least_compression_is_kept_and_proven() -> None:
 
 def test_impossible_deadlines_name_the_users() -> None:
     terms = make_problem().terms(paper_gain(RNG, 3, 3))
-    with pytest.raises(
-        AllocationError, match=r"user 1 has a deadline of 0\.5 s, but its codec"
-    ):
+    with pytest.raises(AllocationError, match=r"user 1 has a deadline of 0\.5 s, but its codec"):
         optimise(replace(terms, deadline_s=np.array([9.0, 0.5, 9.0])))
     # Only user 2 must be sent anything in time: so much that no power suffices.
     heavy = replace(terms, rho_min=np.array([0.0, 0.0, 0.1]), deadline_s=np.array([9.0, 9.0, 1.15]))
@@ -259,3 +259,33 @@ def test_problems_without_an_optimum_are_refused(weights: dict[str, float], prob
     terms = make_problem(**weights).terms(paper_gain(RNG, 3))
     with pytest.raises(AllocationError, match=problem):
         optimise(terms)
+
+
+GRID = (0.0073, 0.0293, 0.0586, 0.1171875)
+
+
+def test_grid_is_the_best_of_all_choices() -> None:
+    """Against every combination of offers, each with its own best bandwidth and power."""
+    problem = replace(make_problem(bandwidth_hz=1000.0, quality="mean"), offers=(GRID,) * 3)
+    gain = paper_gain(RNG, 8, 3)
+    terms = problem.terms(gain)
+    exact = Exact(ExactConfig(rates="grid"), problem, RNG)
+    found = exact.allocate(DownlinkState(gain, gain))
+    reached = terms.utility(found.rho, found.b_hz, found.p_w)
+    best = np.max(
+        [
+            utility(replace(terms, rho_min=np.array(choice), rho_max=np.array(choice)))
+            for choice in itertools.product(GRID, repeat=3)
+        ],
+        axis=0,
+    )
+    np.testing.assert_allclose(reached, best, atol=1e-4)
+    assert np.isclose(found.rho[..., None], GRID, rtol=1e-9).any(-1).all()
+    assert (reached <= optimise(terms).upper_bound).all()
+
+
+def test_grid_needs_the_codecs_rates() -> None:
+    problem = make_problem()
+    exact = Exact(ExactConfig(rates="grid"), problem, RNG)
+    with pytest.raises(AllocationError, match="rates of 0 users' codecs are known"):
+        exact.allocate(DownlinkState(np.full(3, 1e-9), np.ones(3)))

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from semsim.allocation.config import UtilityConfig
 from semsim.allocation.problem import Problem
+from semsim.allocation.quality import PAPER
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Array, DownlinkState
 
@@ -152,3 +153,34 @@ def test_gains_must_be_positive(make_problem: Callable[..., Problem], wrong: flo
 def test_impossible_utilities_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=next(iter(change))):
         UtilityConfig.model_validate(change)
+
+
+def test_weights_deadlines_and_promises_become_terms(make_problem: Callable[..., Problem]) -> None:
+    problem = make_problem(
+        weight=(1.0, 2.0), deadline_s=(9.0, 5.0), least_quality_db=30.0, quality="mean"
+    )
+    terms = problem.terms(np.array([1e-9, 1e-8]))
+    np.testing.assert_allclose(terms.worth, 0.33 / 2 * 3.035 * np.array([1.0, 2.0]))
+    np.testing.assert_allclose(terms.deadline_s, [9.0, 5.0])
+    np.testing.assert_allclose(PAPER.psnr_db(terms.rho_min), 30.0)
+
+
+def test_terms_and_problem_agree_on_the_utility(
+    make_problem: Callable[..., Problem], paper_gain: Callable[..., Array]
+) -> None:
+    rng = np.random.default_rng(5)
+    for quality in ("sum", "mean"):
+        problem = make_problem(weight=(1.0, 2.0, 0.5), quality=quality, efficiency=1e-28)
+        gain = paper_gain(rng, 4, 3)
+        rho, b_hz, p_w = rng.uniform(0.01, 0.1, (3, 4, 3)) * np.array([1, 1e4, 1])[:, None, None]
+        want = problem.utility(gain, Allocation(rho, b_hz, p_w)).total
+        np.testing.assert_allclose(problem.terms(gain).utility(rho, b_hz, p_w), want, rtol=1e-12)
+
+
+def test_limits_of_another_number_of_users_are_refused(
+    make_problem: Callable[..., Problem],
+) -> None:
+    with pytest.raises(AllocationError, match=r"utility\.weight has 2 values for 3 users"):
+        make_problem(weight=(1.0, 2.0)).terms(np.full(3, 1e-9))
+    with pytest.raises(AllocationError, match="user 0 is promised 40 dB, but its codec has 34"):
+        make_problem(least_quality_db=40.0).terms(np.full(3, 1e-9))

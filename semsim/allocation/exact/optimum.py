@@ -1,0 +1,125 @@
+"""The optimum of P1 for any number of drops, part by part, and its proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from array_api_compat import array_namespace
+
+from semsim.allocation.exact.bound import upper_bound
+from semsim.allocation.exact.drops import Drops
+from semsim.allocation.exact.feasible import check_deadlines
+from semsim.allocation.exact.response import shares
+from semsim.allocation.exact.solve import Optimum, solve
+from semsim.allocation.exact.spectral import Values
+from semsim.allocation.limits import refuse_worthless
+from semsim.allocation.terms import Terms
+from semsim.errors import AllocationError
+from semsim.types import Array
+
+#: Users times drops that are solved at a time: what they need stays in the caches of a processor.
+_BATCH = 16_384
+
+Convert = Callable[[Array], Values]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The optimum of every drop.
+
+    Attributes:
+        rho: ``[..., N]``.
+        b_hz: ``[..., N]``.
+        p_w: ``[..., N]``.
+        iterations: Newton steps, ``[...]``.
+        settled: whether they came to rest, ``[...]`` bool.
+        upper_bound: no allocation has a larger utility, ``[...]``; NaN where not asked for.
+    """
+
+    rho: Array
+    b_hz: Array
+    p_w: Array
+    iterations: Array
+    settled: Array
+    upper_bound: Array
+
+
+def optimise(terms: Terms, *, convert: Convert | None = None, bound: bool = True) -> Solution:
+    """Return the optimum of P1 for all drops of ``terms``.
+
+    Args:
+        terms: the problem.
+        convert: makes arrays of another library, such as ``torch.tensor``; numpy by default.
+        bound: whether to prove it.
+
+    Raises:
+        AllocationError: if there is no optimum, or deadlines cannot be met.
+    """
+    refuse_worthless(terms)
+    if terms.lambda_delay == 0 and not np.isfinite(terms.deadline_s).all():
+        raise AllocationError(
+            "lambda_delay is 0, so sending ever more slowly is best; set it above 0, or give every "
+            "user a deadline"
+        )
+    check_deadlines(terms)
+    return _in_batches(terms, convert or np.asarray, bound)
+
+
+def _in_batches(terms: Terms, convert: Convert, bound: bool) -> Solution:
+    flat = terms.flat()
+    count, users = flat.shape
+    size = max(1, _BATCH // users)
+    parts = [
+        _optimise(flat.rows(slice(first, first + size)), convert, bound)
+        for first in range(0, count, size)
+    ]
+    drops = terms.shape[:-1]
+    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return Solution(*(column.reshape((*drops, *column.shape[1:])) for column in joined))
+
+
+def with_rho(terms: Terms, rho: Array) -> Solution:
+    """Return the best bandwidth and power where every ``rho [..., N]`` is given.
+
+    Drops whose deadlines cannot be met with it are not settled.
+    """
+    given = replace(terms, rho_min=rho, rho_max=rho)
+    return _in_batches(given, np.asarray, bound=False)
+
+
+def _optimise(terms: Terms, convert: Convert, bound: bool) -> tuple[Array, ...]:
+    drops = Drops.of(terms, convert)
+    with np.errstate(all="ignore"):  # numpy warns of infinities that are meant
+        optimum = solve(drops)
+        rho, b_hz, p_w = (_rows(values) for values in _allocation(optimum))
+        highest = np.full(rho.shape[0], np.nan)
+        if bound:
+            utility = terms.utility(rho, b_hz, p_w)
+            computing = terms.lambda_energy * (terms.compute_power_w * terms.t0_s).sum(-1)
+            highest = _rows(
+                upper_bound(drops, optimum, terms.constant - computing, convert(utility))
+            )
+    point = optimum.point
+    return rho, b_hz, p_w, _rows(point.iterations), _rows(point.settled), highest
+
+
+def _rows(values: Values) -> Array:
+    """Bring ``[N, M]`` or ``[M]`` home as numpy, drops first."""
+    array: Array = np.asarray(values.cpu() if isinstance(values, torch.Tensor) else values)
+    return np.ascontiguousarray(array.T)
+
+
+def _allocation(optimum: Optimum) -> tuple[Values, Values, Values]:
+    """Return ρ, b and p with the budgets met to rounding."""
+    drops, point = optimum.drops, optimum.point
+    xp = array_namespace(point.log_rho)
+    rho = xp.exp(point.log_rho)
+    b_hz = shares(drops, rho, point.prices).b_hz
+    b_hz = b_hz * (drops.bandwidth_hz / xp.sum(b_hz, axis=0))
+    tau = drops.time_on_air_s(rho, point.prices.slowest_s)
+    p_w = b_hz * drops.c * xp.expm1(rho * drops.nats / (tau * b_hz))
+    total_w = xp.sum(p_w, axis=0)
+    return rho, b_hz, p_w * xp.where(total_w > drops.power_w, drops.power_w / total_w, 1.0)
