@@ -28,7 +28,7 @@ import numpy as np
 from semsim.allocation.config import BranchAndBoundConfig
 from semsim.allocation.limits import refuse_worthless
 from semsim.allocation.problem import Problem, check_gain
-from semsim.allocation.relaxation import Index, Mask, Users, exponent, falling_root
+from semsim.allocation.relaxation import FREE, Index, Mask, Users, exponent, falling_root
 from semsim.allocation.terms import Terms
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Array, DownlinkState
@@ -39,7 +39,9 @@ _BATCH = 64
 _FIRST = 0.5 ** np.arange(10, -1, -1)
 #: Prices of a node are improved at most so often.
 _REPRICINGS = 2
-#: Of a sum of a few terms, relative to these.
+#: Demand over supply, as a logarithm, that is not a matter of accuracy any more.
+_JUMP = 0.01
+#: Rounding of a sum of a few terms, relative to these.
 _EPSILON = 32 * np.finfo(np.float64).eps
 #: Relative excess over a deadline that passes as rounding.
 _ROUNDING = 1e-9
@@ -290,7 +292,7 @@ class _Search:
         """
         terms, rho = self.terms, rho.copy()
         left_s = self._left_s(nodes.late_s)
-        ln_mu, bought_w = nodes.ln_mu.copy(), np.empty(late.size)
+        ln_mu, over, bought_w = nodes.ln_mu.copy(), np.empty(late.size), np.empty(late.size)
 
         def bandwidth(ln_mu: Array, ln_nu: Array, rows: Index) -> Array:
             users = self._at(left_s[rows], ln_mu, ln_nu)
@@ -302,13 +304,16 @@ class _Search:
             settled = ~self._hopeful(dual - terms.lambda_delay * nodes.early_s[rows])
             b_hz, p_w = (values.reshape(-1, self.users).sum(-1) for values in users.demand(local))
             bought_w[rows] = np.where(settled, terms.power_w, p_w)
-            return np.log(np.where(settled, 1.0, b_hz / terms.bandwidth_hz))
+            over[rows] = np.log(np.where(settled, 1.0, b_hz / terms.bandwidth_hz))
+            return over[rows]
 
         def power(ln_nu: Array, rows: Index) -> Array:
             ln_mu[rows] = falling_root(
                 lambda x, part: bandwidth(x, ln_nu[part], rows[part]), ln_mu[rows]
             )
-            return np.log(bought_w[rows] / terms.power_w)
+            # Where demand for bandwidth jumps past what there is, no price of power mends it.
+            jumps = (np.abs(over[rows]) > _JUMP) & (ln_mu[rows] > FREE)
+            return np.where(jumps, 0.0, np.log(bought_w[rows] / terms.power_w))
 
         ln_nu, free = nodes.ln_nu.copy(), np.flatnonzero(np.isinf(nodes.ln_nu))
         ln_nu[free[power(ln_nu[free], free) > 0]] = 0.0

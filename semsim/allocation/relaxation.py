@@ -54,7 +54,7 @@ _STEEP = 1e4
 _NEWTON = 50
 #: Logarithms of prices in units that matter: below, a thing is as good as free; above, there is
 #: not enough of it.
-_LEAST, _MOST = -50.0, 600.0
+FREE, _MOST = -50.0, 600.0
 
 
 def exponent(m: Array) -> Array:
@@ -65,9 +65,8 @@ def exponent(m: Array) -> Array:
     >>> exponent(np.array([0.0, 1.0, 1 + np.exp(2)])).tolist()
     [0.0, 1.0, 2.0]
     """
-    root = np.sqrt(2 * np.minimum(m, 1e-4))
-    series = [0.0, 1.0, -1 / 3, 11 / 72, -43 / 540, 769 / 17280]
-    near = np.polynomial.polynomial.polyval(root, series)
+    r = np.sqrt(2 * np.minimum(m, 1e-4))
+    near = r * (1 + r * (-1 / 3 + r * (11 / 72 + r * (-43 / 540 + r * 769 / 17280))))
     x: Array = np.where(m < 1e-4, near, 1 + lambertw((m - 1) / np.e).real)
     return x
 
@@ -254,10 +253,10 @@ def falling_root(excess: Excess, start: Array) -> Array:
     rows = np.flatnonzero(np.abs(f_b) > _ACCURACY)
     while rows.size:
         a[rows], f_a[rows] = b[rows], f_b[rows]
-        b[rows] = np.clip(b[rows] + stride[rows], _LEAST, _MOST)
+        b[rows] = np.clip(b[rows] + stride[rows], FREE, _MOST)
         f_b[rows] = _finite(excess(b[rows], rows))
         stride *= 2
-        rows = rows[(f_a[rows] * f_b[rows] > 0) & (b[rows] > _LEAST) & (b[rows] < _MOST)]
+        rows = rows[(f_a[rows] * f_b[rows] > 0) & (b[rows] > FREE) & (b[rows] < _MOST)]
     rows = np.flatnonzero((f_a * f_b < 0) & (np.abs(f_b) > _ACCURACY))
     while rows.size:
         x = b[rows] - f_b[rows] * (b[rows] - a[rows]) / (f_b[rows] - f_a[rows])

@@ -1,4 +1,4 @@
-"""The bound holds and the optimum is found in every regime: grids, and searches from many starts."""
+"""The bound holds and the optimum is found in every regime, by grids and many local searches."""
 
 from __future__ import annotations
 
@@ -130,26 +130,23 @@ def test_search_from_many_starts_agrees(
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
-        {"power_w": 1e-4},
-        {"bandwidth_hz": 1e8},
         {"kappa_s": np.zeros(1)},
-        {"lambda_energy": 0.0},
-        {"rho_min": np.full(1, 0.09)},
-        {"deadline_s": np.full(1, 1.2)},
+        {"power_w": 1e-4, "rho_min": np.full(1, 0.01)},
+        {"bandwidth_hz": 1e8},
+        {"lambda_energy": 0.0, "deadline_s": np.full(1, 1.9)},
         {"lambda_delay": 0.0, "deadline_s": np.full(1, 3.0)},
     ],
 )
 def test_one_user_against_a_grid(changes: dict[str, object]) -> None:
     terms = some_terms(1, **changes)
-    found = solved(terms)
-    assert found.b_hz == pytest.approx(1, rel=1e-12) * terms.bandwidth_hz
+    found = solved(terms, 1e-4)
+    assert found.b_hz == pytest.approx(terms.bandwidth_hz)
     low = np.log([max(float(terms.rho_min[0]), 1e-9), 1e-12 * terms.power_w])
     high = np.log([float(terms.rho_max[0]), terms.power_w])
     least, most = low, high
     best = -np.inf
-    for _ in range(12):  # grids that close in on their best point
-        axes = [np.exp(np.linspace(a, b, 201)) for a, b in zip(low, high, strict=True)]
+    for _ in range(30):  # grids that close in on their best point
+        axes = [np.exp(np.linspace(a, b, 51)) for a, b in zip(low, high, strict=True)]
         rho, p_w = (values[..., None] for values in np.meshgrid(*axes, indexing="ij"))
         b_hz = np.full(rho.shape, terms.bandwidth_hz)
         late = terms.delay_s(rho, b_hz, p_w) > terms.deadline_s
@@ -157,10 +154,10 @@ def test_one_user_against_a_grid(changes: dict[str, object]) -> None:
         best = max(best, float(value.max()))
         at = np.unravel_index(value.argmax(), value.shape)
         centre = np.log([axis[i] for axis, i in zip(axes, at, strict=True)])
-        reach = (high - low) / 5
+        reach = (high - low) / 3
         low, high = np.maximum(centre - reach, least), np.minimum(centre + reach, most)
     assert best <= found.upper_bound + 1e-12
-    assert best >= found.utility - 1e-4  # less where the optimum lies on a slanted edge
+    assert best >= found.utility - 1e-4
 
 
 def test_a_duality_gap_is_closed_by_dividing_rho() -> None:
@@ -182,8 +179,8 @@ def test_a_duality_gap_is_closed_by_dividing_rho() -> None:
         bandwidth_hz=1e6,
         power_w=1.0,
     )
-    found = solved(terms, tolerance=1e-3)
-    share, t = np.meshgrid(np.linspace(0.002, 0.998, 999), np.geomspace(1e-4, 0.5, 1000))
+    found = solved(terms, 1e-2)
+    share, t = np.meshgrid(np.linspace(0.002, 0.998, 499), np.geomspace(1e-4, 0.5, 500))
     value = -weight * (1 + t)
     for r in (share * r_max, (1 - share) * r_max):
         left = 1 - kappa_s * r
@@ -191,9 +188,9 @@ def test_a_duality_gap_is_closed_by_dividing_rho() -> None:
     assert value.max() <= found.upper_bound
     assert value.max() >= found.utility - 1e-2
     # The users are equal; their best shares are not, by far.
-    fair = value[:, 499].max()
-    assert share[0, 499] == pytest.approx(0.5)
-    assert found.utility > fair + 1
+    fair = value[:, 249].max()
+    assert share[0, 249] == pytest.approx(0.5)
+    assert found.utility > fair + 0.5
     assert found.rho.max() == pytest.approx(1, abs=1e-3)
     assert found.rho.min() < 0.02
 
@@ -205,28 +202,29 @@ def test_users_who_differ_in_everything() -> None:
         deadline_s=np.array([np.inf, 6.0, 3.5]),
         worth=np.array([1.0, 0.0, 2.0]),
     )
-    found = solved(terms)
-    assert searched(terms) == pytest.approx(found.utility, abs=2e-6)
+    found = solved(terms, 1e-5)
+    assert searched(terms) == pytest.approx(found.utility, abs=1e-5)
     order = np.array([2, 0, 1])
     moved = {
         name: value[order] for name, value in vars(terms).items() if isinstance(value, np.ndarray)
     }
-    swapped = solved(replace(terms, **moved))
-    assert swapped.utility == pytest.approx(found.utility, abs=1e-6)
-    np.testing.assert_allclose(swapped.rho, found.rho[order], rtol=0.02)  # U is flat there
+    swapped = solved(replace(terms, **moved), 1e-5)
+    assert swapped.utility == pytest.approx(found.utility, abs=1e-5)
+    # Where U is flat, ρ may differ by the root of what U may: l (Δ ln ρ)²/2 = 1e-5.
+    np.testing.assert_allclose(swapped.rho, found.rho[order], rtol=0.01)
 
 
 def test_a_limit_of_nodes_leaves_an_honest_gap() -> None:
     terms = some_terms(3)
-    optimum = solved(terms, 1e-8)
+    optimum = solved(terms)
     bounds = []
-    for max_nodes in (1, 7, 30):
-        found = solve(terms, 1e-8, max_nodes)
+    for max_nodes in (1, 7, 25):
+        found = solve(terms, 1e-6, max_nodes)
         assert found.nodes == max_nodes
         assert found.status == "max_nodes"
         assert found.utility <= optimum.upper_bound
         assert found.upper_bound >= optimum.utility
-        assert found.upper_bound - found.utility > 1e-8
+        assert found.upper_bound - found.utility > 1e-6
         bounds.append(found.upper_bound)
     assert bounds[0] > bounds[1] > bounds[2]
 
