@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from semsim import allocating
 from semsim.allocating import allocate, draw_drops, read_gains
-from semsim.errors import AllocationError, DataError
+from semsim.cli.main import app
+from semsim.errors import AllocationError, DataError, ScenarioError
 from semsim.results import write_json
 from semsim.scenario import DownlinkScenario
 from semsim.simulation import DownlinkRun
@@ -49,7 +51,8 @@ def test_every_method_beside_the_same_bound() -> None:
 
 def test_workers_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allocating, "_CHUNK", 2)
-    one, two = (allocate(scenario(), drops=5, workers=n).tables["drops"] for n in (1, 2))
+    cell = scenario(allocator={"kind": "random"}, compare=[])
+    one, two = (allocate(cell, drops=5, workers=n).tables["drops"] for n in (1, 2))
     for column in ("utility", "rho", "p_w"):
         assert one[column].tolist() == two[column].tolist()
 
@@ -86,3 +89,26 @@ def test_wrong_gains_are_refused() -> None:
         allocate(scenario(), state=DownlinkState(np.ones((1, 2)), np.ones((1, 2))))
     with pytest.raises(AllocationError, match="must be positive and finite"):
         allocate(scenario(), state=DownlinkState(np.full((1, 3), np.nan), np.ones((1, 3))))
+
+
+def test_the_command_writes_drops_and_reads_them_again(tmp_path: Path) -> None:
+    file = tmp_path / "cell.yaml"
+    file.write_text(json.dumps(scenario().model_dump(mode="json")))
+    written = tmp_path / "drops.json"
+    common = ["allocate", str(file), "--out", str(tmp_path), "--quiet", "--drops", "3"]
+    methods = ["--method", "exact", "--method", "{kind: equal, rho: 0.05}"]
+    done = CliRunner().invoke(app, [*common, *methods, "--json", str(written)])
+    assert done.exit_code == 0, done.output
+    assert "3 drops of 3 users" in done.output
+    rows = json.loads(written.read_text())["drops"]
+    assert [row["method"] for row in rows] == ["exact"] * 3 + ["equal"] * 3
+    assert rows[3]["rho"] == [0.05] * 3
+    (report,) = tmp_path.glob("allocate-many-*/report.html")
+    assert "How far from the optimum" in report.read_text()
+    again = CliRunner().invoke(app, [*common, "--method", "exact", "--gains", str(written)])
+    assert again.exit_code == 0, again.output
+
+
+def test_only_downlinks_are_allocated(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="allocation needs 'downlink'"):
+        CliRunner().invoke(app, ["allocate", "scenarios/link_awgn.yaml"], catch_exceptions=False)
