@@ -65,7 +65,7 @@ class _Dual:
         x = nats_per_hz(prices.per_hz / (a * d.c))
         price = (a * d.c * xp.expm1(x) + prices.per_hz) / x
         cost = xp.exp(log_low) * d.nats / xp.where(possible, tau, 1.0) * price
-        brought = d.worth * xp.clip(log_high, -1e300, None) + d.saving * xp.exp(log_high)
+        brought = d.worth * log_high.clip(-1e300, None) + d.saving * xp.exp(log_high)
         return xp.where(possible, brought - cost, -xp.inf)
 
     def highest(self, slowest_s: Values, cells: int, width: float, least: Values) -> Values:
@@ -104,11 +104,11 @@ def upper_bound(drops: Drops, optimum: Optimum, constant: float, utility: Values
     later = reduce(drops.before(found_s), log_rho, prices)
     phi = dual.phi(log_rho, log_rho, found_s) + later.below
     here = dual.at(found_s, xp.sum(phi, axis=0))
-    rise, fall = xp.clip(later.gradient[0], 0.0, None), xp.clip(-sooner.gradient[0], 0.0, None)
+    rise, fall = later.gradient[0].clip(0.0, None), (-sooner.gradient[0]).clip(0.0, None)
     most_s = _latest_s(drops, constant, utility)
     concave_s = _concave_from_s(drops)
-    bound = here + rise * xp.clip(most_s - found_s, 0.0, None)
-    bound = bound + fall * xp.clip(found_s - concave_s, 0.0, None)
+    bound = here + rise * (most_s - found_s).clip(0.0, None)
+    bound = bound + fall * (found_s - concave_s).clip(0.0, None)
     soonest_s = xp.max(drops.t0 - drops.kappa * xp.exp(drops.log_rho_max) + 0 * drops.c, axis=0)
     least = drops.log_rho_min + 0 * drops.c
     before = dual.at(soonest_s, xp.sum(dual.highest(concave_s, _FEW, _WIDE, least), axis=0))

@@ -16,8 +16,8 @@ from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.response import Prices, Reduced, reduce
 from semsim.allocation.exact.spectral import Values, excess, nats_per_hz
 
-#: A relative step below which the next one, being its square, is rounding.
-_SETTLED = 1e-9
+#: A relative step below which the next one, about its square, changes nothing that matters.
+_SETTLED = 3e-7
 #: The longest step of a logarithm.
 _LONGEST = 2.5
 #: The share of a user's time on the air that a step leaves at least.
@@ -77,7 +77,7 @@ def _point(drops: Drops, rho: Values, t: Values, per_hz: Values, per_w: Values) 
 def _best_rho(drops: Drops, cost: Values) -> Values:
     """Return ρ where a share of it costs ``cost [N, M]`` times ρ; κ = 0."""
     xp = array_namespace(cost)
-    return xp.clip(drops.worth / cost, xp.exp(drops.log_rho_min), xp.exp(drops.log_rho_max))
+    return (drops.worth / cost).clip(xp.exp(drops.log_rho_min), xp.exp(drops.log_rho_max))
 
 
 def with_power_to_spare(drops: Drops) -> Point:
@@ -110,12 +110,12 @@ def with_all_power(drops: Drops, rho: Values) -> Point:
             band, power = xp.sum(on_band, axis=0), xp.sum(on_power, axis=0)
             slope = xp.sum(y * by_log_y, axis=0) / power + xp.sum(by_log_y, axis=0) / band
             step = (xp.log(power / band) - math.log(power_w / bandwidth_hz)) / slope
-            y = y * xp.exp(-xp.clip(step, -3.0, 3.0))
+            y = y * xp.exp(-step.clip(-3.0, 3.0))
         x = nats_per_hz(y / c)
         t = xp.sum(rho * drops.nats / x, axis=0) / bandwidth_hz
         delay = drops.lambda_delay or 1.0
         spare = delay - drops.lambda_energy * y * bandwidth_hz
-        per_w = t * xp.clip(spare, 1e-3 * delay, None) / (power_w + y * bandwidth_hz)
+        per_w = t * spare.clip(1e-3 * delay, None) / (power_w + y * bandwidth_hz)
         a = drops.lambda_energy * t + per_w
         rho = _best_rho(drops, a / t * drops.nats * c * xp.exp(x))
     return _point(drops, rho, t, y * a, per_w)
@@ -153,11 +153,10 @@ def _step(drops: Drops, point: Point, limited: Values, held: Values) -> Point:
     longest = xp.max(xp.abs(move), axis=0)
     for size in relative:
         longest = xp.maximum(longest, xp.abs(size))
-    grown = [xp.exp(xp.clip(size, -_LONGEST, _LONGEST)) for size in relative]
+    grown = [xp.exp(size.clip(-_LONGEST, _LONGEST)) for size in relative]
     slowest_s = xp.where(held, prices.slowest_s, least_s + above_s * grown[0])
-    log_rho = xp.clip(
-        point.log_rho + xp.clip(move, -_LONGEST, _LONGEST), drops.log_rho_min, drops.log_rho_max
-    )
+    log_rho = point.log_rho + move.clip(-_LONGEST, _LONGEST)
+    log_rho = log_rho.clip(drops.log_rho_min, drops.log_rho_max)
     # Where time on the air comes from computing less, ρ must not fall so far that none is left.
     left_s = drops.time_on_air_s(xp.exp(point.log_rho), prices.slowest_s)
     short_s = _CLOSEST * left_s - drops.time_on_air_s(xp.exp(log_rho), slowest_s)

@@ -20,8 +20,9 @@ from semsim.allocation.terms import Terms
 from semsim.errors import AllocationError
 from semsim.types import Array
 
-#: Users times drops that are solved at a time: what they need stays in the caches of a processor.
-_BATCH = 16_384
+#: Users times drops that are solved at a time. In numpy, what they need stays in the caches of a
+#: processor; torch takes longer to begin, and may want a GPU filled.
+_BATCH, _TORCH_BATCH = 16_384, 262_144
 
 Convert = Callable[[Array], Values]
 
@@ -71,7 +72,7 @@ def optimise(terms: Terms, *, convert: Convert | None = None, bound: bool = True
 def _in_batches(terms: Terms, convert: Convert, bound: bool) -> Solution:
     flat = terms.flat()
     count, users = flat.shape
-    size = max(1, _BATCH // users)
+    size = max(1, (_BATCH if convert is np.asarray else _TORCH_BATCH) // users)
     parts = [
         _optimise(flat.rows(slice(first, first + size)), convert, bound)
         for first in range(0, count, size)

@@ -82,7 +82,7 @@ def _in_time(drops: Drops, log_rho: Values, slowest_s: Values) -> Values:
     xp = array_namespace(log_rho)
     most = xp.exp(drops.log_rho_max)
     needed = (drops.t0 - xp.minimum(slowest_s, drops.deadline)) / drops.kappa
-    least = xp.log(xp.clip(needed + 0.5 * (most - needed), 1e-300, None))
+    least = xp.log((needed + 0.5 * (most - needed)).clip(1e-300, None))
     raised = xp.where(needed > xp.exp(log_rho) / 2, xp.maximum(log_rho, least), log_rho)
     return xp.minimum(raised, drops.log_rho_max)
 
@@ -101,15 +101,15 @@ def _with_deadlines(drops: Drops, start: Point) -> Optimum:
     low, high = xp.zeros_like(column), xp.zeros_like(column) + users
     for _ in range(math.ceil(math.log2(users + 1))):
         middle = (low + high) // 2
-        kink = kinks[xp.clip(middle, 0, users - 1), column]
+        kink = kinks[middle.clip(0, users - 1), column]
         finite = xp.isfinite(kink)
         held_s = xp.where(finite, kink, start.prices.slowest_s)
         passes = finite & (_slope_after(drops, start, held_s) > 0) & (low < high)
         high = xp.where(passes, high, xp.minimum(middle, high))
         low = xp.where(passes, middle + 1, low)
     beyond = xp.zeros_like(kinks[0]) + xp.inf
-    last = xp.where(low > 0, kinks[xp.clip(low - 1, 0, users - 1), column], -beyond)
-    following = xp.where(low < users, kinks[xp.clip(low, 0, users - 1), column], beyond)
+    last = xp.where(low > 0, kinks[(low - 1).clip(0, users - 1), column], -beyond)
+    following = xp.where(low < users, kinks[low.clip(0, users - 1), column], beyond)
     part = drops.before(last)
     # Where no T is left to choose, because all have deadlines, it stands at the last of them.
     held = ~xp.any(xp.isinf(part.deadline), axis=0)

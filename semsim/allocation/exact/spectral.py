@@ -34,10 +34,10 @@ def nats_per_hz(m: Values) -> Values:
         m: ``[...]`` positive and finite, float64.
     """
     xp = array_namespace(m)
-    root = xp.sqrt(2 * xp.clip(m, max=_MIDDLE))
+    root = xp.sqrt(2 * m.clip(max=_MIDDLE))
     near = root * (1 - root * (1 / 3 - root * (11 / 72 - root * (43 / 540 - root * 769 / 17280))))
     # W_0 to one percent (Iacono and Boyd, 2017).
-    log = xp.log1p((xp.clip(m, min=_MIDDLE) - 1) / math.e)
+    log = xp.log1p((m.clip(min=_MIDDLE) - 1) / math.e)
     far = 1 + log * (1 - xp.log1p(log) / (2 + log))
     x = xp.where(m < _MIDDLE, near, far)
     # Halley's steps on x + ln(x - 1 + e^-x) = ln m, nearly a straight line over ln m.
