@@ -107,6 +107,7 @@ class Problem:
         share = self._for_users("weight", config.weight, users) * config.lambda_quality
         if config.quality == "mean":
             share /= users
+        slopes_db = self.curve.slopes_db(users)
         offsets_db = np.broadcast_to(self.curve.offset_db, users)
 
         def each(value: float) -> Array:
@@ -114,7 +115,7 @@ class Problem:
 
         return Terms(
             noise_over_gain_w_per_hz=budget.noise_psd_w_per_hz / gain,
-            worth=share * self.curve.slopes_db(users),
+            worth=share * slopes_db,
             constant=float((share * offsets_db).sum()),
             bits=each(budget.image_bits),
             t0_s=each(budget.t0_s),

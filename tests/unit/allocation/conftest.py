@@ -52,7 +52,7 @@ class _Changed(Problem):
 
 def with_terms(problem: Problem, **changes: object) -> Problem:
     """Return ``problem`` with some of its terms replaced: users' own limits and the like."""
-    return _Changed(problem.budget, problem.config, problem.curve, changes)
+    return _Changed(problem.budget, problem.config, problem.curve, changes=changes)
 
 
 def local_search(problem: Problem, gain: Array, start: Allocation) -> float:

@@ -133,7 +133,7 @@ def test_search_from_many_starts_agrees(
         {"kappa_s": np.zeros(1)},
         {"power_w": 1e-4, "rho_min": np.full(1, 0.01)},
         {"bandwidth_hz": 1e8},
-        {"lambda_energy": 0.0, "deadline_s": np.full(1, 1.9)},
+        {"lambda_energy": 0.0, "deadline_s": np.full(1, 2.5)},
         {"lambda_delay": 0.0, "deadline_s": np.full(1, 3.0)},
     ],
 )

@@ -87,9 +87,11 @@ class DenoisersObjective:
             "dncnn": self._config.model.model_dump(mode="json"),
         }
         name = self._network.config.name
+        trained_for = self._config.model_dump(mode="json")["network"]
         codec = {
             "kind": "ftsc",
             "scalings": [name],
+            "weights": {name: trained_for},
             "transport": "latent",
             "denoisers": {name: "WEIGHTS"},
         }
