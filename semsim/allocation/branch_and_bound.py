@@ -14,9 +14,12 @@ is assumed of the problem, and no code is shared with any other solver.
 The prices of a node are those at which exactly the bandwidth and the power that there are would be
 bought at T''. With them the error of the bound is of second order in T'' - T', and what is bought
 is an allocation that meets the bound at T'', up to a duality gap. There is none unless a user's
-best ρ jumps as prices move: then no prices clear, and the user's ρ is divided instead of T. (It
-happens where computing dominates. Of two equal users with t_0 = 1 s, κ = 0.9 s and a rate for both
-together that is a little above D/κ, one should send at ρ_max and the other next to nothing.)
+best ρ jumps as prices move: then no prices clear, and the ρ of a user is divided instead of T.
+
+Gaps are real where computing dominates. Let two equal users have t_0 = 1 s, κ = 0.9 s, ρ_max = 1
+and together a rate of 1.2 D a second: if delay costs much, one should send at ρ_max, which saves
+it computing time, and the other next to nothing. Some hundreds to thousands of nodes settle a few
+such users, and their number grows quickly with N. Elsewhere 40 to 100 nodes will do for any N.
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ from semsim.types import Allocation, Array, DownlinkState
 _BATCH = 64
 #: The first intervals of T shrink by halves towards the least T.
 _FIRST = 0.5 ** np.arange(10, -1, -1)
+#: Where the ρ of a user is looked at, and may be divided, in shares of its interval.
+_SHARES = (np.arange(1, 65) / 64) ** 2
 #: Prices of a node are improved at most so often.
 _REPRICINGS = 2
 #: Demand over supply, as a logarithm, that is not a matter of accuracy any more.
@@ -262,6 +267,7 @@ class _Search:
         return nodes
 
     def _bound_at_prices(self, nodes: _Nodes) -> _Nodes:
+        """Bound ``nodes`` at their prices, and move these on; the order of nodes may change."""
         delay, length_s = self.terms.lambda_delay, nodes.late_s - nodes.early_s
         left_s = self._left_s(nodes.late_s)
         users = self._at(left_s, nodes.ln_mu, nodes.ln_nu)
@@ -458,29 +464,29 @@ def _halve_time(nodes: _Nodes) -> _Nodes:
 
 
 def _halve_rho(nodes: _Nodes, users: Users) -> _Nodes:
-    """Divide the ρ of the user who may spend most differently for a payoff as good.
+    """Divide the ρ of the user whose gain is farthest from a concave function of the cost.
+
+    Only where a gain is convex can there be a duality gap. It is about an eighth of the range of
+    the cost times the amount by which marginal gains rise within it.
 
     Args:
         nodes: ``[M]``.
         users: their users at their prices, ``[M · N]``.
     """
-    steps = 64
-    count, n = nodes.low.shape
     low, high = nodes.low.reshape(-1, 1), nodes.high.reshape(-1, 1)
-    rho = low + (high - low) * np.arange(1, steps + 1) / steps  # [M N, steps]
-    each = users[np.repeat(np.arange(count * n), steps)]
+    rho = low + (high - low) * _SHARES  # [M N, shares]
+    each = users[np.repeat(np.arange(rho.shape[0]), _SHARES.size)]
     w, _, _ = each.charge(rho.ravel())
-    payoff = each.payoff(rho.ravel(), w).reshape(rho.shape)
-    paid = rho * w.reshape(rho.shape)
-    good = payoff >= payoff.max(-1, keepdims=True) - np.repeat(nodes.price_error, n)[:, None]
-    least, most = (np.where(good, paid, side).T for side in (np.inf, -np.inf))
-    user = (most.max(0) - least.min(0)).reshape(count, n).argmax(-1)
-    row = np.arange(count)
-    good = good.reshape(count, n, steps)[row, user]
-    first, last = good.argmax(-1), steps - good[:, ::-1].argmax(-1)  # the first cell, the end
-    last = np.minimum(last + 1, steps)
-    low, high = nodes.low[row, user], nodes.high[row, user]
-    at = low + (high - low) * (first + last) / (2 * steps)
+    cost = rho * w.reshape(rho.shape)
+    gain = each.payoff(rho.ravel(), w).reshape(rho.shape) + cost
+    rises = np.nan_to_num(np.maximum(np.diff(np.diff(gain) / np.diff(cost)), 0.0), posinf=0.0)
+    cost = np.where(np.isfinite(cost), cost, cost[:, -1:])
+    least, most = cost.min(-1), cost.max(-1)
+    bend = (rises.sum(-1) * (most - least)).reshape(nodes.low.shape)
+    bend += _EPSILON * (nodes.high - nodes.low)  # the widest, where all are concave
+    row, user = np.arange(bend.shape[0]), bend.argmax(-1)
+    at = np.ravel_multi_index((row, user), bend.shape)
+    middle = np.abs(cost[at] - (least + most)[at, None] / 2)[:, :-1].argmin(-1)  # of the cost
     upper, lower = nodes.high.copy(), nodes.low.copy()
-    upper[row, user] = lower[row, user] = at
+    upper[row, user] = lower[row, user] = rho[at, middle]
     return replace(nodes, high=upper) + replace(nodes, low=lower)

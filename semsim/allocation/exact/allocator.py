@@ -45,7 +45,7 @@ class Exact:
         found = optimise(terms, convert=convert, bound=False)
         if self.config.rates == "grid":
             found = on_grid(terms, self.problem.grid(state.users), found)
-        status = np.where(found.settled, "optimal", "unsettled")
+        status = np.where(found.settled, "settled", "unsettled")
         info: dict[str, object] = {"iterations": found.iterations, "status": status}
         return Allocation(found.rho, found.b_hz, found.p_w, info)
 

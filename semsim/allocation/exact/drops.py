@@ -90,6 +90,16 @@ class Drops:
         xp = array_namespace(rho)
         return xp.minimum(slowest_s, self.deadline) - self.t0 + self.kappa * rho
 
+    def concave_share(self) -> Values:
+        """Return (1 - ε̄)/(1 + ε̄): the share of t/κ up to which 2κρ/τ + ερ/l <= 1 for all ρ.
+
+        It is negative where computing energy outweighs quality.
+        """
+        xp = array_namespace(self.c)
+        spent = self.saving * xp.exp(self.log_rho_max)
+        total = self.worth + spent
+        return (self.worth - spent) / xp.where(total > 0, total, 1.0)
+
     def before(self, slowest_s: Values) -> Drops:
         """Return the drops with no deadlines but those not after ``slowest_s [M]``."""
         xp = array_namespace(self.c)

@@ -59,6 +59,7 @@ class Reduced:
         log_rho: the move of ln ρ at prices that stand still, ``[N, M]``.
         by: how that move changes by T, μ and ν, ``[N, M]`` each.
         below: a bound on how far φ lies below its maximum over ρ nearby, ``[N, M]``.
+        slope: dφ/dT with ρ moved, ``[N, M]``.
     """
 
     gradient: tuple[Values, Values, Values]
@@ -66,6 +67,7 @@ class Reduced:
     log_rho: Values
     by: tuple[Values, Values, Values]
     below: Values
+    slope: Values
 
 
 def reduce(drops: Drops, log_rho: Values, prices: Prices) -> Reduced:
@@ -111,9 +113,10 @@ def reduce(drops: Drops, log_rho: Values, prices: Prices) -> Reduced:
     least = 0.05 * scale
     inverse = xp.where(at_bound, 0.0, 1 / xp.where(bent > least, bent, scale))
     step = phi_u * inverse
+    slope = phi_t - psi_ut * step
     return Reduced(
         gradient=(
-            xp.sum(phi_t - psi_ut * step, axis=0) - drops.lambda_delay,
+            xp.sum(slope, axis=0) - drops.lambda_delay,
             drops.bandwidth_hz - xp.sum(s * h_mu + psi_um * step, axis=0),
             drops.power_w - xp.sum(s * h_a + psi_un * step, axis=0),
         ),
@@ -128,4 +131,5 @@ def reduce(drops: Drops, log_rho: Values, prices: Prices) -> Reduced:
         log_rho=step,
         by=(-psi_ut * inverse, -psi_um * inverse, -psi_un * inverse),
         below=xp.where(at_bound, 0.0, phi_u * phi_u / least),
+        slope=slope,
     )

@@ -91,7 +91,7 @@ def test_certificate_of_the_exact_allocation() -> None:
     np.testing.assert_allclose(certificate.utility, problem.utility(gain, allocation).total)
     assert np.abs(certificate.gap).max() < 1e-9
     assert certificate.violation.max() < 1e-9
-    assert set(np.ravel(allocation.info["status"])) == {"optimal"}
+    assert set(np.ravel(allocation.info["status"])) == {"settled"}
 
 
 @settings(max_examples=60, deadline=None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from semsim.allocation.relaxation import Users, exponent, falling_root
+from semsim.allocation.relaxation import Index, Users, exponent, falling_root
 from semsim.types import Array
 
 
@@ -34,17 +36,7 @@ def draw(rng: np.random.Generator, count: int, lambda_energy: float = 0.5) -> Us
 
 def charge(users: Users, tau: Array) -> Array:
     """w of any τ: that of a user with t = τ who does not compute."""
-    still = Users(
-        users.worth,
-        users.saving,
-        np.zeros_like(tau),
-        tau,
-        users.nats,
-        users.noise_over_gain,
-        users.lambda_energy,
-        users.mu,
-        users.nu,
-    )
+    still = replace(users, kappa_s=np.zeros_like(tau), left_s=tau)
     return still.charge(np.ones_like(tau))[0]
 
 
@@ -96,7 +88,7 @@ def test_slopes_and_the_convexity_that_bounds_rest_on(lambda_energy: float) -> N
     rng = np.random.default_rng(3)
     users = draw(rng, 2000, lambda_energy)
     if lambda_energy == 0:  # power must have a price then
-        users = Users(*(getattr(users, n) for n in list(vars(users))[:-1]), nu=users.nu + 0.01)
+        users = replace(users, nu=users.nu + 0.01)
     rho = np.maximum(-users.left_s, 0.0) / np.where(users.kappa_s > 0, users.kappa_s, 1)
     rho += 10 ** rng.uniform(-2, 1, rho.size)
     tau = users.left_s + users.kappa_s * rho
@@ -147,9 +139,10 @@ def test_the_best_rho_and_its_bound_against_dense_search(lead: float) -> None:
 def test_roots_of_smooth_steep_and_jumping_functions() -> None:
     targets = np.array([0.0, 3.0, -20.0, 7.0, 400.0])
 
-    def excess(x: Array, rows: Array) -> Array:
+    def excess(x: Array, rows: Index) -> Array:
         d = targets[rows] - x
-        return np.where(rows == 3, np.where(d > 0, 1.0, -2.0), np.where(rows == 2, np.expm1(d), d))
+        jump, steep = np.where(d > 0, 1.0, -2.0), np.expm1(d)
+        return np.select([rows == 3, rows == 2], [jump, steep], d)
 
     found = falling_root(excess, np.zeros(5))
     np.testing.assert_allclose(found[[0, 1, 2, 4]], targets[[0, 1, 2, 4]], atol=1e-9)
