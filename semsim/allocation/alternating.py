@@ -121,8 +121,8 @@ class Alternating:
         terms, last = self.problem.terms(gain), start
         utility = [float(terms.utility(start.rho, start.b_hz, start.p_w))]
         for _ in range(self.config.max_iterations):
-            rho = rho_step.solve(gain, last)
-            new = share_step.solve(gain, last, rho)
+            rho = rho_step.solve(terms, last)
+            new = share_step.solve(terms, last, rho)
             gained = float(terms.utility(new.rho, new.b_hz, new.p_w)) - utility[-1]
             if gained > 0:
                 last = new

@@ -85,7 +85,7 @@ class RhoStep:
     """
 
     def __init__(self, problem: Problem, users: int, solver: str, joint: bool = False) -> None:
-        self.problem, self.solver, self.joint = problem, solver, joint
+        self.solver, self.joint = solver, joint
         self._unit: Array = np.ones(users)
         self._z = cp.Variable(users, pos=True)  # ρ in that unit
         self._costs = cp.Parameter((4, users), nonneg=True)
@@ -100,9 +100,8 @@ class RhoStep:
             constraints.append(cp.multiply(slope, self._z) + offset <= slowest)
         self.cvx = cp.Problem(cp.Maximize(objective), constraints)
 
-    def set(self, gain: Array, last: Allocation) -> None:
+    def set(self, terms: Terms, last: Allocation) -> None:
         """Enter the previous iterate ``last`` of one drop, all ``[N]``."""
-        terms = self.problem.terms(gain)
         worth = terms.worth / terms.worth.mean() if self.joint else np.ones_like(terms.worth)
         weight = terms.lambda_energy * worth / terms.worth
         on_air_s = last.rho * terms.bits / _rate_bps(terms, last.b_hz, last.p_w)
@@ -124,16 +123,15 @@ class RhoStep:
         self._costs.value = np.stack([worth, ceiling, energy * z**2, saving * z])
         self._delays.value = np.stack([slope_s * z, terms.t0_s - zero_s]) / unit_s
 
-    def solve(self, gain: Array, last: Allocation) -> Array:
+    def solve(self, terms: Terms, last: Allocation) -> Array:
         """Return ρ ``[N]`` for one drop.
 
         Raises:
             AllocationError: if the solver finds nothing.
         """
-        self.set(gain, last)
+        self.set(terms, last)
         _solve(self.cvx, self.solver, "P2.2 (compression)")
-        rho_max = self.problem.terms(gain).rho_max
-        rho: Array = np.minimum(self._unit * self._z.value, rho_max)
+        rho: Array = np.minimum(self._unit * self._z.value, terms.rho_max)
         return rho
 
 
@@ -152,7 +150,7 @@ class ShareStep:
     """
 
     def __init__(self, problem: Problem, users: int, solver: str) -> None:
-        self.problem, self.solver = problem, solver
+        self.solver = solver
         self._unit_w: Array = np.ones(users)
         # b in units of b_max, p in units of _unit_w, r in units of r'.
         self._x, self._y, s = (cp.Variable(users, pos=True) for _ in range(3))
@@ -176,9 +174,8 @@ class ShareStep:
             constraints.append(cp.multiply(on_air_cost, tau) - saved_cost <= slowest)
         self.cvx = cp.Problem(cp.Minimize(cost), constraints)
 
-    def set(self, gain: Array, last: Allocation, rho: Array) -> None:
+    def set(self, terms: Terms, last: Allocation, rho: Array) -> None:
         """Enter the previous iterate ``last`` and the new ``rho`` of one drop, all ``[N]``."""
-        terms = self.problem.terms(gain)
         rate_bps = _rate_bps(terms, last.b_hz, last.p_w)
         energy = terms.lambda_energy / 2 * last.p_w * last.rho * terms.bits / rate_bps
         on_air = terms.lambda_delay * rho * terms.bits / rate_bps
@@ -205,19 +202,18 @@ class ShareStep:
         width = terms.bandwidth_hz / (rate_bps * math.log(2))
         self._rate.value = width * np.stack([np.ones_like(c), np.log(c), 1 / c, gamma / c])
 
-    def solve(self, gain: Array, last: Allocation, rho: Array) -> Allocation:
+    def solve(self, terms: Terms, last: Allocation, rho: Array) -> Allocation:
         """Return the allocation of one drop with the new ``rho [N]``.
 
         Raises:
             AllocationError: if the solver finds nothing.
         """
-        self.set(gain, last, rho)
+        self.set(terms, last, rho)
         _solve(self.cvx, self.solver, "P2.3 (bandwidth and power)")
-        cell = self.problem.budget.cell
         x, p_w = self._x.value, self._unit_w * self._y.value
         # An interior-point answer may pass a budget by its tolerance: bring it back inside.
         return Allocation(
             rho=rho,
-            b_hz=cell.bandwidth_hz * x / max(1.0, x.sum()),
-            p_w=p_w * min(1.0, cell.power_w / p_w.sum()),
+            b_hz=terms.bandwidth_hz * x / max(1.0, x.sum()),
+            p_w=p_w * min(1.0, terms.power_w / p_w.sum()),
         )

@@ -16,14 +16,12 @@ over (`spans.py`); they may prove less, and the bound shows it.
 
 from __future__ import annotations
 
-from array_api_compat import array_namespace
-
 from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.dual import Anchor, Dual
 from semsim.allocation.exact.response import reduce
 from semsim.allocation.exact.solve import Optimum
 from semsim.allocation.exact.spans import by_spans, highest
-from semsim.allocation.exact.spectral import Values
+from semsim.allocation.exact.spectral import Values, namespace
 
 #: Cells of ρ for a first look at what lies before T_c.
 _FEW = 10
@@ -38,7 +36,7 @@ def upper_bound(drops: Drops, optimum: Optimum, constant: float, utility: Values
         constant: the part of the utility that :class:`Drops` does not know.
         utility: ``[M]``, what was reached.
     """
-    xp = array_namespace(drops.c)
+    xp = namespace(drops.c)
     prices, log_rho = optimum.point.prices, optimum.point.log_rho
     found_s = prices.slowest_s
     dual = Dual(drops, prices, constant)
@@ -73,7 +71,7 @@ def upper_bound(drops: Drops, optimum: Optimum, constant: float, utility: Values
 
 def _latest_s(drops: Drops, constant: float, utility: Values) -> Values:
     """Return a T beyond which nothing is worth ``utility``."""
-    xp = array_namespace(utility)
+    xp = namespace(utility)
     if drops.lambda_delay == 0:
         return xp.max(drops.deadline + 0 * drops.c, axis=0)
     best = drops.worth * drops.log_rho_max + drops.saving * xp.exp(drops.log_rho_max)
@@ -82,7 +80,7 @@ def _latest_s(drops: Drops, constant: float, utility: Values) -> Values:
 
 def _concave_from_s(drops: Drops) -> Values:
     """Return T_c, infinite where some user never has as much time."""
-    xp = array_namespace(drops.c)
+    xp = namespace(drops.c)
     share = drops.concave_share()
     from_s = xp.where(
         share > 0,

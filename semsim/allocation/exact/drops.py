@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from semsim.allocation.exact.spectral import Values
+from semsim.allocation.exact.spectral import Values, namespace
 from semsim.allocation.terms import Terms
 
 #: λ_3 p_max over the larger of λ_1 b_q and λ_2, where λ_3 is zero or less than that.
@@ -87,7 +86,7 @@ class Drops:
 
     def time_on_air_s(self, rho: Values, slowest_s: Values) -> Values:
         """Return τ for ``rho [N, M]`` where the slowest user is done after ``slowest_s [M]``."""
-        xp = array_namespace(rho)
+        xp = namespace(rho)
         return xp.minimum(slowest_s, self.deadline) - self.t0 + self.kappa * rho
 
     def concave_share(self) -> Values:
@@ -95,14 +94,14 @@ class Drops:
 
         It is negative where computing energy outweighs quality.
         """
-        xp = array_namespace(self.c)
+        xp = namespace(self.c)
         spent = self.saving * xp.exp(self.log_rho_max)
         total = self.worth + spent
         return (self.worth - spent) / xp.where(total > 0, total, 1.0)
 
     def before(self, slowest_s: Values) -> Drops:
         """Return the drops with no deadlines but those not after ``slowest_s [M]``."""
-        xp = array_namespace(self.c)
+        xp = namespace(self.c)
         met = self.deadline <= slowest_s
         return replace(self, deadline=xp.where(met, self.deadline, xp.inf))
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from array_api_compat import array_namespace
-
 from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.response import Prices
-from semsim.allocation.exact.spectral import Values, nats_per_hz
+from semsim.allocation.exact.spectral import Values, namespace, nats_per_hz
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Dual:
 
     def price(self, a: Values) -> tuple[Values, Values]:
         """Return h(A, μ) at ``a`` > 0, and dh/dA."""
-        xp = array_namespace(a)
+        xp = namespace(a)
         c, per_hz = self.drops.c, self.prices.per_hz
         x = nats_per_hz(per_hz / (a * c))
         by_a = c * xp.expm1(x) / x
@@ -69,7 +67,7 @@ class Dual:
         What ρ brings is taken at the upper end; what it costs at the lower one, with the time of
         the upper one.
         """
-        xp = array_namespace(log_high)
+        xp = namespace(log_high)
         d = self.drops
         tau = d.time_on_air_s(xp.exp(log_high), slowest_s)
         a = d.lambda_energy * tau + self.prices.per_w
@@ -81,7 +79,7 @@ class Dual:
 
     def slope(self, log_rho: Values, slowest_s: Values) -> Values:
         """Return dφ/dT before any deadline; zero where nothing can be sent."""
-        xp = array_namespace(log_rho)
+        xp = namespace(log_rho)
         d = self.drops
         rho = xp.exp(log_rho)
         tau = d.time_on_air_s(rho, slowest_s)
@@ -99,7 +97,7 @@ class Dual:
         dφ/d ln ρ = l + ερ - D' [h tρ/τ² + λ_3 κ (dh/dA) ρ²/τ], t = T - t_0, and tρ/τ² is
         u/(κ(1 + u)²) at u = t/(κρ).
         """
-        xp = array_namespace(log_high)
+        xp = namespace(log_high)
         d = self.drops
         low, high = xp.exp(log_low), xp.exp(log_high)
         t_low, t_high = (xp.minimum(s, d.deadline) - d.t0 for s in (from_s, to_s))

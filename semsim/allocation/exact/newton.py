@@ -10,11 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from array_api_compat import array_namespace
-
 from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.response import Prices, Reduced, reduce
-from semsim.allocation.exact.spectral import Values, excess, nats_per_hz
+from semsim.allocation.exact.spectral import Values, excess, namespace, nats_per_hz
 
 #: A relative step below which the next one, about its square, changes nothing that matters.
 _SETTLED = 3e-7
@@ -68,7 +66,7 @@ class Point:
 
 
 def _point(drops: Drops, rho: Values, t: Values, per_hz: Values, per_w: Values) -> Point:
-    xp = array_namespace(rho)
+    xp = namespace(rho)
     slowest_s = t + xp.max(drops.t0 - drops.kappa * rho, axis=0)
     none = xp.zeros(t.shape[0], dtype=xp.int64, device=t.device)
     return Point(xp.log(rho), Prices(slowest_s, per_hz, per_w), none > 0, none)
@@ -76,13 +74,13 @@ def _point(drops: Drops, rho: Values, t: Values, per_hz: Values, per_w: Values) 
 
 def _best_rho(drops: Drops, cost: Values) -> Values:
     """Return ρ where a share of it costs ``cost [N, M]`` times ρ; κ = 0."""
-    xp = array_namespace(cost)
+    xp = namespace(cost)
     return (drops.worth / cost).clip(xp.exp(drops.log_rho_min), xp.exp(drops.log_rho_max))
 
 
 def with_power_to_spare(drops: Drops) -> Point:
     """Return the solution for κ = 0 and ν = 0: a start where power does not bind."""
-    xp = array_namespace(drops.c)
+    xp = namespace(drops.c)
     delay = drops.lambda_delay or 1.0  # where only deadlines matter, any start will do
     x = nats_per_hz(delay / (drops.bandwidth_hz * drops.lambda_energy * drops.c))
     rho = _best_rho(drops, drops.lambda_energy * drops.nats * drops.c * xp.exp(x))
@@ -96,7 +94,7 @@ def with_all_power(drops: Drops, rho: Values) -> Point:
     With y = μ/A the same for all users, X = W⁻¹(y/c), and y alone decides how far both budgets
     reach: t = Σ ρ D ln 2/X / b_max = Σ ρ D ln 2 c(e^X - 1)/X / p_max.
     """
-    xp = array_namespace(rho)
+    xp = namespace(rho)
     c, bandwidth_hz, power_w = drops.c, drops.bandwidth_hz, drops.power_w
     # As if all users had the mean of c, which is what Σp = p_max weighs.
     mean_c = xp.sum(rho * c, axis=0) / xp.sum(rho, axis=0)
@@ -123,7 +121,7 @@ def with_all_power(drops: Drops, rho: Values) -> Point:
 
 def _solve(reduced: Reduced, limited: Values, held: Values) -> tuple[Values, Values, Values]:
     """Return the Newton step in T, μ and ν; ν moves where power is ``limited``, T unless held."""
-    xp = array_namespace(limited)
+    xp = namespace(limited)
     g_t, g_m, g_n = reduced.gradient
     tt, tm, tn, mm, mn, nn = reduced.hessian
     # The saddle is highest in T: eliminating it leaves a matrix that is positive definite.
@@ -140,7 +138,7 @@ def _solve(reduced: Reduced, limited: Values, held: Values) -> tuple[Values, Val
 
 
 def _step(drops: Drops, point: Point, limited: Values, held: Values) -> Point:
-    xp = array_namespace(point.log_rho)
+    xp = namespace(point.log_rho)
     prices = point.prices
     reduced = reduce(drops, point.log_rho, prices)
     d_t, d_m, d_n = _solve(reduced, limited, held)
@@ -180,7 +178,7 @@ def climb(drops: Drops, start: Point, limited: Values, held: Values | None = Non
         limited: ``[M]`` bool: Σp = p_max there, and ν > 0; elsewhere ν stays 0.
         held: ``[M]`` bool: T stays as it is there.
     """
-    xp = array_namespace(start.log_rho)
+    xp = namespace(start.log_rho)
     if held is None:
         held = xp.zeros_like(limited)
     done = start

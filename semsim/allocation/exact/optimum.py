@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from array_api_compat import array_namespace
 
 from semsim.allocation.exact.bound import upper_bound
 from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.feasible import check_deadlines
 from semsim.allocation.exact.response import shares
 from semsim.allocation.exact.solve import Optimum, solve
-from semsim.allocation.exact.spectral import Values
+from semsim.allocation.exact.spectral import Values, namespace
 from semsim.allocation.limits import refuse_worthless
 from semsim.allocation.terms import Terms
 from semsim.errors import AllocationError
@@ -116,7 +115,7 @@ def _rows(values: Values) -> Array:
 def _allocation(optimum: Optimum) -> tuple[Values, Values, Values]:
     """Return ρ, b and p with the budgets met to rounding."""
     drops, point = optimum.drops, optimum.point
-    xp = array_namespace(point.log_rho)
+    xp = namespace(point.log_rho)
     rho = xp.exp(point.log_rho)
     b_hz = shares(drops, rho, point.prices).b_hz
     b_hz = b_hz * (drops.bandwidth_hz / xp.sum(b_hz, axis=0))

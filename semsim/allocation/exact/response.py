@@ -17,10 +17,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from array_api_compat import array_namespace
-
 from semsim.allocation.exact.drops import Drops
-from semsim.allocation.exact.spectral import Values, nats_per_hz
+from semsim.allocation.exact.spectral import Values, namespace, nats_per_hz
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def shares(drops: Drops, rho: Values, prices: Prices) -> Shares:
     tau = drops.time_on_air_s(rho, prices.slowest_s)
     x = nats_per_hz(prices.per_hz / ((drops.lambda_energy * tau + prices.per_w) * drops.c))
     b_hz = rho * drops.nats / (tau * x)
-    return Shares(x, b_hz, b_hz * drops.c * array_namespace(x).expm1(x))
+    return Shares(x, b_hz, b_hz * drops.c * namespace(x).expm1(x))
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Reduced:
 
 def reduce(drops: Drops, log_rho: Values, prices: Prices) -> Reduced:
     """Return gradient and Hessian of the saddle function at ``log_rho [N, M]`` and ``prices``."""
-    xp = array_namespace(log_rho)
+    xp = namespace(log_rho)
     l3, c, mu = drops.lambda_energy, drops.c, prices.per_hz
     rho = xp.exp(log_rho)
     tau = drops.time_on_air_s(rho, prices.slowest_s)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from array_api_compat import array_namespace
-
 from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.newton import Point, climb, with_all_power, with_power_to_spare
 from semsim.allocation.exact.response import reduce, shares
-from semsim.allocation.exact.spectral import Values
+from semsim.allocation.exact.spectral import Values, namespace
 
 #: Relative excess of Σp over p_max above which power binds.
 _OVER = 1e-12
@@ -35,7 +33,7 @@ class Optimum:
 
 def solve(drops: Drops) -> Optimum:
     """Return the optimum of every drop; where the search has not settled, the point says so."""
-    xp = array_namespace(drops.c)
+    xp = namespace(drops.c)
     never = xp.zeros_like(drops.c[0]) - xp.inf
     free = drops.before(never)
     best = _climb(free, with_power_to_spare(free))
@@ -57,7 +55,7 @@ def solve(drops: Drops) -> Optimum:
 
 def _climb(drops: Drops, start: Point, held: Values | None = None) -> Optimum:
     """Climb as if power were free, and again with all of it where that asks for too much."""
-    xp = array_namespace(drops.c)
+    xp = namespace(drops.c)
     point = climb(drops, start, xp.zeros_like(start.settled), held)
     used_w = xp.sum(shares(drops, xp.exp(point.log_rho), point.prices).p_w, axis=0)
     limited = ~(used_w <= drops.power_w * (1 + _OVER))
@@ -79,7 +77,7 @@ def _climb(drops: Drops, start: Point, held: Values | None = None) -> Optimum:
 
 def _in_time(drops: Drops, log_rho: Values, slowest_s: Values) -> Values:
     """Raise ρ where computing alone would take longer than there is time."""
-    xp = array_namespace(log_rho)
+    xp = namespace(log_rho)
     most = xp.exp(drops.log_rho_max)
     needed = (drops.t0 - xp.minimum(slowest_s, drops.deadline)) / drops.kappa
     least = xp.log((needed + 0.5 * (most - needed)).clip(1e-300, None))
@@ -93,7 +91,7 @@ def _with_deadlines(drops: Drops, start: Point) -> Optimum:
     U is concave in T, with kinks at the deadlines: a bisection finds the first that T does not
     pass. T then lies between it and the one before, or stands at it.
     """
-    xp = array_namespace(start.log_rho)
+    xp = namespace(start.log_rho)
     users, count = start.log_rho.shape
     kinks = xp.sort(drops.deadline + 0 * drops.c, axis=0)
     every = ~xp.zeros_like(start.settled)
@@ -128,7 +126,7 @@ def _with_deadlines(drops: Drops, start: Point) -> Optimum:
 
 
 def _held_at(drops: Drops, start: Point, slowest_s: Values) -> Point:
-    xp = array_namespace(slowest_s)
+    xp = namespace(slowest_s)
     return Point(
         _in_time(drops, start.log_rho, slowest_s),
         replace(start.prices, slowest_s=slowest_s, per_w=xp.zeros_like(slowest_s)),
@@ -139,7 +137,7 @@ def _held_at(drops: Drops, start: Point, slowest_s: Values) -> Point:
 
 def _slope_after(drops: Drops, start: Point, slowest_s: Values) -> Values:
     """Return dU/dT just after ``slowest_s [M]``."""
-    xp = array_namespace(slowest_s)
+    xp = namespace(slowest_s)
     part = drops.before(slowest_s)
     every = ~xp.zeros_like(start.settled)
     there = _climb(part, _held_at(part, start, slowest_s), every).point

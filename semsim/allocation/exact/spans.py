@@ -13,10 +13,9 @@ All are convex in T, and so is their sum: its largest value is at an end of the 
 from __future__ import annotations
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from semsim.allocation.exact.dual import Anchor, Dual
-from semsim.allocation.exact.spectral import Values
+from semsim.allocation.exact.spectral import Values, namespace
 
 #: Cells of ρ, round by round. What proves too little is cut in so many for the next.
 _CELLS = (16, 48, 128, 192, 256)
@@ -41,7 +40,7 @@ def by_spans(dual: Dual, anchor: Anchor, soonest_s: Values, most_s: Values) -> V
         soonest_s: ``[M]``, when anybody can be done at all.
         most_s: ``[M]``, when nothing is worth what was found any more.
     """
-    xp = array_namespace(most_s)
+    xp = namespace(most_s)
     found_s = dual.prices.slowest_s
     here = dual.at(found_s, xp.sum(anchor.phi, axis=0))
     enough = here + _ENOUGH * (1 + xp.abs(here))
@@ -65,7 +64,7 @@ def by_spans(dual: Dual, anchor: Anchor, soonest_s: Values, most_s: Values) -> V
 
 def _first(found_s: Values, soonest_s: Values, most_s: Values) -> tuple[Values, Values, Values]:
     """Return the first spans of all drops: drop, beginning and end, ``[C]`` each."""
-    xp = array_namespace(found_s)
+    xp = namespace(found_s)
     sooner = [soonest_s + share * (found_s - soonest_s) for share in _SOONER[:-1]]
     later = [found_s + share * (most_s - found_s) for share in _LATER]
     edges = [*sooner, *later]
@@ -77,12 +76,12 @@ def _first(found_s: Values, soonest_s: Values, most_s: Values) -> tuple[Values, 
 def _counts(drop: Values, like: Values) -> Values:
     """Return how often every drop is named in ``drop [C]``, ``[M]``."""
     counts = np.bincount(np.asarray(drop.tolist(), dtype=np.int64), minlength=like.shape[0])
-    return array_namespace(like).asarray(counts, device=like.device)
+    return namespace(like).asarray(counts, device=like.device)
 
 
 def _highest_of(drop: Values, value: Values, least: Values) -> Values:
     """Return the largest ``value [C]`` of every drop, and ``least [M]`` where there is none."""
-    xp = array_namespace(least)
+    xp = namespace(least)
     best = np.asarray(least.tolist())
     np.maximum.at(best, np.asarray(drop.tolist(), dtype=np.int64), np.asarray(value.tolist()))
     return xp.asarray(best, device=least.device)
@@ -92,7 +91,7 @@ def _in_batches(
     dual: Dual, anchor: Anchor, spans: tuple[Values, Values, Values], cells: int
 ) -> Values:
     drop, from_s, to_s = spans
-    xp = array_namespace(from_s)
+    xp = namespace(from_s)
     size = max(1, _BATCH // anchor.phi.shape[0])
     parts = []
     for first in range(0, drop.shape[0], size):
@@ -112,7 +111,7 @@ def highest(dual: Dual, anchor: Anchor, from_s: Values, to_s: Values, cells: int
         to_s: ``[M]``, where it ends.
         cells: how many to divide the range of ρ into.
     """
-    xp = array_namespace(from_s)
+    xp = namespace(from_s)
     drops, found_s = dual.drops, dual.prices.slowest_s
     small, least = _small(dual, anchor, from_s)
     top = drops.log_rho_max + xp.zeros_like(least)
@@ -149,7 +148,7 @@ def _small(dual: Dual, anchor: Anchor, from_s: Values) -> tuple[Values, Values]:
 
     It does from ``from_s``, or the T found if that is sooner, on.
     """
-    xp = array_namespace(from_s)
+    xp = namespace(from_s)
     drops = dual.drops
     spare_s = xp.minimum(xp.minimum(from_s, dual.prices.slowest_s), drops.deadline) - drops.t0
     most = spare_s * drops.concave_share() / xp.where(drops.kappa > 0, drops.kappa, 1.0)

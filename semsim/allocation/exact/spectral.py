@@ -20,9 +20,20 @@ _SMALL = 0.03
 _MIDDLE = 0.5
 
 
+_NAMESPACES: dict[type, Any] = {}
+
+
+def namespace(values: Values) -> Any:
+    """Return the array API of ``values``; asked for so often that it is kept by type."""
+    kind = type(values)
+    if kind not in _NAMESPACES:
+        _NAMESPACES[kind] = array_namespace(values)
+    return _NAMESPACES[kind]
+
+
 def excess(x: Values) -> Values:
     """Return x - 1 + e^(-x) for x >= 0, to full relative precision."""
-    xp = array_namespace(x)
+    xp = namespace(x)
     series = x * x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x * (1 / 720 - x / 5040)))))
     return xp.where(x < _SMALL, series, x + xp.expm1(-x))
 
@@ -33,7 +44,7 @@ def nats_per_hz(m: Values) -> Values:
     Args:
         m: ``[...]`` positive and finite, float64.
     """
-    xp = array_namespace(m)
+    xp = namespace(m)
     root = xp.sqrt(2 * m.clip(max=_MIDDLE))
     near = root * (1 - root * (1 / 3 - root * (11 / 72 - root * (43 / 540 - root * 769 / 17280))))
     # W_0 to one percent (Iacono and Boyd, 2017).

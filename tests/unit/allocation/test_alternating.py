@@ -16,6 +16,7 @@ from semsim.allocation.baselines import Equal
 from semsim.allocation.config import AlternatingConfig, EqualConfig
 from semsim.allocation.problem import Problem
 from semsim.allocation.subproblems import RhoStep, ShareStep
+from semsim.allocation.terms import Terms
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Allocator, Array, DownlinkState
 
@@ -46,9 +47,11 @@ def test_every_iteration_raises_the_true_utility(
     problem, gain = make_problem(), paper_gain(np.random.default_rng(0), 5)
     rho_step, share_step = RhoStep(problem, 5, "CLARABEL"), ShareStep(problem, 5, "CLARABEL")
     last = Equal(EqualConfig(), problem, np.random.default_rng(0)).allocate(state(gain))
-    before = problem.utility(gain, last).total
+    before, terms = problem.utility(gain, last).total, problem.terms(gain)
     for _ in range(12):
-        last = share_step.solve(gain, last, rho_step.solve(gain, last))
+        last = share_step.solve(
+            problem.terms(gain), last, rho_step.solve(problem.terms(gain), last)
+        )
         after = problem.utility(gain, last).total
         assert after > before - 1e-6
         before = after
@@ -200,9 +203,9 @@ def test_a_worse_answer_of_the_solver_is_not_taken(
     class Hiccup(ShareStep):
         calls = 0
 
-        def solve(self, gain: Array, last: Allocation, rho: Array) -> Allocation:
+        def solve(self, terms: Terms, last: Allocation, rho: Array) -> Allocation:
             self.calls += 1
-            good = super().solve(gain, last, rho)
+            good = super().solve(terms, last, rho)
             return replace(good, b_hz=good.b_hz / 2) if self.calls == 8 else good
 
     monkeypatch.setattr(alternating, "ShareStep", Hiccup)

@@ -91,7 +91,7 @@ def test_rho_step_with_free_delay_matches_scipy(
         options={"maxiter": 500, "ftol": 1e-13},
     )
     best = np.exp(found.x[:3])
-    rho = RhoStep(problem, 3, "CLARABEL", joint=True).solve(gain, last)
+    rho = RhoStep(problem, 3, "CLARABEL", joint=True).solve(problem.terms(gain), last)
     assert rho.max() <= budget.rho_max
     # Both stop at about 1e-8 of the objective; the arguments of a smooth optimum at its root.
     ours, scipys = (cost(r, float(delay_s(r).max())) for r in (rho, best))
@@ -114,8 +114,8 @@ def test_every_iteration_raises_the_true_utility(
     last = Equal(EqualConfig(), problem, np.random.default_rng(0)).allocate(state(gain))
     before = problem.utility(gain, last).total
     for _ in range(12):
-        middle = Allocation(rho_step.solve(gain, last), last.b_hz, last.p_w)
-        last = share_step.solve(gain, last, middle.rho)
+        middle = Allocation(rho_step.solve(problem.terms(gain), last), last.b_hz, last.p_w)
+        last = share_step.solve(problem.terms(gain), last, middle.rho)
         for now in (middle, last):
             after = problem.utility(gain, now).total
             assert after > before - 1e-6

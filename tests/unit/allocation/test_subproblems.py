@@ -81,7 +81,7 @@ def test_rho_step_is_the_users_own_optimum(
     rng, problem = np.random.default_rng(seed), make_problem(**case)
     gain, last = paper_gain(rng, 5), iterate(problem, rng)
     budget, config = problem.budget, problem.config
-    rho = RhoStep(problem, 5, "CLARABEL").solve(gain, last)
+    rho = RhoStep(problem, 5, "CLARABEL").solve(problem.terms(gain), last)
     rate = budget.rate_bps(gain, last.b_hz, last.p_w)
     theta = 1 / (2 * last.p_w * last.rho * rate)
     slowest_s = budget.delay_s(last.rho, gain, last.b_hz, last.p_w).max()
@@ -116,7 +116,7 @@ def test_share_step_matches_scipy(
     gain, last = paper_gain(rng, 3), iterate(problem, rng, 3)
     budget, cell = problem.budget, problem.budget.cell
     rho = last.rho * rng.uniform(0.5, 1, 3)
-    got = ShareStep(problem, 3, "CLARABEL").solve(gain, last, rho)
+    got = ShareStep(problem, 3, "CLARABEL").solve(problem.terms(gain), last, rho)
 
     def point(v: Array) -> Allocation:
         return Allocation(rho, cell.bandwidth_hz * np.exp(v[:3]), last.p_w * np.exp(v[3:6]))
@@ -155,12 +155,12 @@ def test_no_feasible_neighbour_is_better(
     rng, problem = np.random.default_rng(5), make_problem(**case)
     gain, last = paper_gain(rng, 20), iterate(problem, rng, 20)
     cell = problem.budget.cell
-    rho = RhoStep(problem, 20, "CLARABEL").solve(gain, last)
+    rho = RhoStep(problem, 20, "CLARABEL").solve(problem.terms(gain), last)
     slowest_s = problem.utility(gain, last).slowest_s
     held = replace(last, rho=rho)
     assert problem.utility(gain, held).slowest_s <= slowest_s * (1 + 1e-6)
     top = objective(problem, gain, last, held)
-    shared = ShareStep(problem, 20, "CLARABEL").solve(gain, last, rho)
+    shared = ShareStep(problem, 20, "CLARABEL").solve(problem.terms(gain), last, rho)
     best = objective(problem, gain, last, shared)
     assert best >= top - 1e-6
     assert problem.violation(shared) < 1e-12
