@@ -49,9 +49,7 @@ def test_every_iteration_raises_the_true_utility(
     last = Equal(EqualConfig(), problem, np.random.default_rng(0)).allocate(state(gain))
     before, terms = problem.utility(gain, last).total, problem.terms(gain)
     for _ in range(12):
-        last = share_step.solve(
-            problem.terms(gain), last, rho_step.solve(problem.terms(gain), last)
-        )
+        last = share_step.solve(terms, last, rho_step.solve(terms, last))
         after = problem.utility(gain, last).total
         assert after > before - 1e-6
         before = after
