@@ -23,6 +23,7 @@ from semsim.channels.devices import check_device
 from semsim.codecs.ftsc.codec import Ftsc
 from semsim.config import PluginConfig
 from semsim.engine.budget import Budget
+from semsim.engine.computing import FtscOperations, counted
 from semsim.engine.downlink import Downlink, SlotRecord
 from semsim.engine.topology import Places, draw_bearings_rad, draw_places
 from semsim.engine.traffic import UserSources
@@ -79,8 +80,8 @@ class DownlinkRun:
         if scenario.modem.mcs == "adaptive":
             self.fading = fading_law(scenario.channel, Streams(scenario.seed), scenario.device)
         shape = _common_shape(scenario, built)
-        offers = {
-            codec: tuple(rate.rho for rate in offered_rates(codec, shape, scenario.name))
+        rates = {
+            codec: offered_rates(codec, shape, scenario.name)
             for codec in dict.fromkeys(self.user_codecs)
         }
         users = [
@@ -88,8 +89,12 @@ class DownlinkRun:
             for config, codec in zip(configs, self.user_codecs, strict=True)
         ]
         curve = quality_curve(scenario.utility.quality_curve, users, scenario.source, shape)
-        budget = Budget(scenario.cell, scenario.compute, shape)
-        of_users = tuple(offers[codec] for codec in self.user_codecs)
+        ftsc = FtscOperations(shape, scenario.compute).computing
+        takes = (
+            ftsc if isinstance(codec, Ftsc) else counted(rates[codec]) for codec in self.user_codecs
+        )
+        budget = Budget(scenario.cell, scenario.compute, shape, tuple(takes))
+        of_users = tuple(tuple(r.rho for r in rates[codec]) for codec in self.user_codecs)
         self.problem = Problem(budget, scenario.utility, curve, of_users)
         self.seconds = {"build": time.perf_counter() - started}
 

@@ -70,7 +70,7 @@ class Random:
     def __init__(self, config: RandomConfig, problem: Problem, rng: np.random.Generator) -> None:
         self.problem = problem
         self._rng = rng
-        default = problem.budget.rho_of_scaling(16)
+        default = problem.budget.ftsc.rho_of_scaling(16)
         rho_min = default if config.rho_min is None else config.rho_min
         self._rho_min = _checked_rho(rho_min, problem, "rho_min")
 

@@ -172,10 +172,15 @@ def solve(terms: Terms, tolerance: float, max_nodes: int) -> Solution:
 
     Raises:
         AllocationError: if there is no solution: time is free for a user without a deadline, a
-            user's quality is worth nothing although it may be sent nothing, or the deadlines
-            cannot be met. The message names the user and the remedy.
+            user's quality is worth nothing although it may be sent nothing, a user's computing
+            grows with ρ, or the deadlines cannot be met. The message names the user and the remedy.
     """
     refuse_worthless(terms)
+    if (terms.kappa_s < 0).any():
+        raise AllocationError(
+            f"the computing of user {int((terms.kappa_s < 0).argmax())} grows with ρ, which the "
+            "intervals of branch_and_bound do not cover; use `allocator: {kind: exact}`"
+        )
     unlimited = np.isinf(terms.deadline_s)
     if terms.lambda_delay == 0 and unlimited.any():
         raise AllocationError(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from semsim.allocation.config import UtilityConfig
 from semsim.allocation.quality import QualityCurve
 from semsim.allocation.terms import Terms
-from semsim.engine.budget import Budget
+from semsim.engine.budget import Budget, Values
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Array, DownlinkState
 
@@ -104,14 +104,15 @@ class Problem:
                 a promised quality is beyond the codec.
         """
         budget, config, users = self.budget, self.config, gain.shape[-1]
+        self._check_computing(users)
         share = self._for_users("weight", config.weight, users) * config.lambda_quality
         if config.quality == "mean":
             share /= users
         slopes_db = self.curve.slopes_db(users)
         offsets_db = np.broadcast_to(self.curve.offset_db, users)
 
-        def each(value: float) -> Array:
-            return np.full(users, value)
+        def each(value: Values) -> Array:
+            return np.array(np.broadcast_to(value, users), dtype=np.float64)
 
         return Terms(
             noise_over_gain_w_per_hz=budget.noise_psd_w_per_hz / gain,
@@ -176,6 +177,13 @@ class Problem:
                 "or one a user"
             )
         return np.array(np.broadcast_to(value, users), dtype=np.float64)
+
+    def _check_computing(self, users: int) -> None:
+        codecs = len(self.budget.computing)
+        if codecs > 1 and codecs != users:
+            raise AllocationError(
+                f"the computing of {codecs} users' codecs is known, but there are {users} users"
+            )
 
     def violation(self, allocation: Allocation) -> float:
         """Return by how much the worst constraint is broken, over all drops and users.

@@ -88,10 +88,10 @@ class RhoStep:
         self.solver, self.joint = solver, joint
         self._unit: Array = np.ones(users)
         self._z = cp.Variable(users, pos=True)  # ρ in that unit
-        self._costs = cp.Parameter((4, users), nonneg=True)
-        self._delays = cp.Parameter((2, users))
-        worth, ceiling, energy, saving = _rows(self._costs)
-        slope, offset = _rows(self._delays)
+        self._costs = cp.Parameter((3, users), nonneg=True)
+        self._lines = cp.Parameter((3, users))
+        worth, ceiling, energy = _rows(self._costs)
+        saving, slope, offset = _rows(self._lines)
         objective = worth @ cp.log(self._z) - energy @ cp.square(self._z) + saving @ self._z
         constraints = [self._z <= ceiling]
         if problem.config.lambda_delay > 0:  # otherwise T is free, and limits nothing
@@ -120,8 +120,9 @@ class RhoStep:
             zero_s = unit_s = (slope_s + terms.t0_s).max()
         self._unit = z * last.rho
         ceiling = terms.rho_max / self._unit
-        self._costs.value = np.stack([worth, ceiling, energy * z**2, saving * z])
-        self._delays.value = np.stack([slope_s * z, terms.t0_s - zero_s]) / unit_s
+        self._costs.value = np.stack([worth, ceiling, energy * z**2])
+        delays = slope_s * z / unit_s, (terms.t0_s - zero_s) / unit_s
+        self._lines.value = np.stack([saving * z, *delays])
 
     def solve(self, terms: Terms, last: Allocation) -> Array:
         """Return ρ ``[N]`` for one drop.
@@ -179,7 +180,8 @@ class ShareStep:
         rate_bps = _rate_bps(terms, last.b_hz, last.p_w)
         energy = terms.lambda_energy / 2 * last.p_w * last.rho * terms.bits / rate_bps
         on_air = terms.lambda_delay * rho * terms.bits / rate_bps
-        saved = terms.lambda_delay * (terms.kappa_s * rho - terms.t0_s + terms.t0_s.max())
+        computing_s = terms.t0_s - terms.kappa_s * rho
+        saved = terms.lambda_delay * (computing_s.max() - computing_s)
         # Costs are shares of the cost at the start; any unit does where nothing has a weight.
         unit = on_air.max() + 2 * energy.sum() or 1.0
         power_cost = energy / unit * (rho / last.rho) ** 2

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from semsim.engine.computing import PIXEL_BITS, Computing, FtscOperations
 from semsim.engine.config import CellConfig, ComputeConfig
 from semsim.types import Array, ImageShape
 from semsim.units import dbm_to_w
-
-#: Bits of one pixel value and of one latent index (512 codebook entries), FTSC eq. (10).
-PIXEL_BITS, INDEX_BITS = 8, 9
 
 Values: TypeAlias = Array | float
 
@@ -38,12 +37,14 @@ class Budget:
     """Time and energy of one image of ``shape`` in ``cell``, as functions of (ρ, b, p).
 
     Both ends of the trade-off are linear in ρ: a larger ρ costs more bits on the air
-    (:meth:`transmit_time_s` grows) and fewer layers in the codec (:meth:`compute_time_s` falls).
+    (:meth:`transmit_time_s` grows) and fewer layers in FTSC (:meth:`compute_time_s` falls).
 
     Attributes:
         cell: bandwidth, power and noise.
         compute: speed and size of the codec's computer.
         shape: ``(C, H, W)`` of the images; the paper has C = 3.
+        computing: what the users' codecs take, one for all or one a user; FTSC's where none is
+            given.
 
     Raises:
         ValueError: if ``shape`` is not three positive sizes, or the codec has fewer filters than
@@ -53,6 +54,7 @@ class Budget:
     cell: CellConfig
     compute: ComputeConfig
     shape: ImageShape
+    computing: tuple[Computing, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
@@ -80,47 +82,34 @@ class Budget:
         """σ² of eq. (16), in W/Hz."""
         return dbm_to_w(self.cell.noise_psd_dbm_per_hz)
 
+    @cached_property
+    def ftsc(self) -> FtscOperations:
+        """What FTSC takes for these images."""
+        return FtscOperations(self.shape, self.compute)
+
     @property
     def rho_max(self) -> float:
-        """ρ_[2,2] of eq. (10): the least compression, 45/(128·C), whatever the height and width."""
-        channels = self.shape[0]
-        return (1 / 4 + 1 / 16) / channels * INDEX_BITS / PIXEL_BITS
+        """ρ_[2,2] of eq. (10), the largest that anybody may be given."""
+        return self.ftsc.rho_max
+
+    @cached_property
+    def t0_s(self) -> Values:
+        """t_0: the computing time as ρ → 0; (4/3 C_0 - C_Δ)/f for FTSC. One for all, or ``[N]``."""
+        return self._of_users([each.base for each in self._computing])
+
+    @cached_property
+    def kappa_s(self) -> Values:
+        """κ: the computing time that a unit of ρ saves; 4 C_0/(3 ρ_0 f) for FTSC."""
+        return self._of_users([-each.slope for each in self._computing])
 
     @property
-    def rho_0(self) -> float:
-        """ρ_0 = 16 ρ_[2,2] of eq. (15)."""
-        return 16 * self.rho_max
+    def _computing(self) -> tuple[Computing, ...]:
+        return self.computing or (self.ftsc.computing,)
 
-    def rho_of_scaling(self, s: float) -> float:
-        """Return ρ of scaling [s, 2], eq. (14).
-
-        Raises:
-            ValueError: if ``s`` is below 2, the least scaling.
-        """
-        if s < 2:
-            raise ValueError(f"the scaling of the bottom layer must be at least 2, got {s}")
-        return self.rho_0 * math.pow(0.25, math.log2(s) + 1)
-
-    @property
-    def flops_0(self) -> float:
-        """C_0 of eq. (12)."""
-        _, height, width = self.shape
-        return height * width * self.compute.kernel**2 * self.compute.filters**2 / 4
-
-    @property
-    def flops_delta(self) -> float:
-        """C_Δ of eq. (12), with C in place of 3: the first layer reads C channels only."""
-        return self.flops_0 * (self.compute.filters - self.shape[0]) / self.compute.filters
-
-    @property
-    def t0_s(self) -> float:
-        """t_0 = (4/3 C_0 - C_Δ)/f: the computing time as ρ → 0."""
-        return (4 / 3 * self.flops_0 - self.flops_delta) / self.compute.frequency_hz
-
-    @property
-    def kappa_s(self) -> float:
-        """κ = 4 C_0/(3 ρ_0 f): the computing time that a unit of ρ saves."""
-        return 4 / 3 * self.flops_0 / (self.rho_0 * self.compute.frequency_hz)
+    def _of_users(self, operations: list[float]) -> Values:
+        if len(operations) == 1:
+            return operations[0] / self.compute.frequency_hz
+        return np.array(operations) / self.compute.frequency_hz
 
     @property
     def compute_power_w(self) -> float:

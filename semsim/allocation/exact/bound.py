@@ -56,7 +56,7 @@ def upper_bound(drops: Drops, optimum: Optimum, constant: float, utility: Values
     bound = here + rise * (most_s - found_s)
     bound = bound + fall * (found_s - concave_s).clip(0.0, None)
     bound = xp.where(xp.isnan(bound), xp.inf, bound)
-    soonest_s = xp.max(drops.t0 - drops.kappa * xp.exp(drops.log_rho_max) + 0 * drops.c, axis=0)
+    soonest_s = drops.soonest_s()
     plain = found_s >= concave_s
     first = highest(dual, anchor, soonest_s, concave_s, _FEW)
     plain = plain & (first <= bound)
@@ -74,7 +74,8 @@ def _latest_s(drops: Drops, constant: float, utility: Values) -> Values:
     xp = namespace(utility)
     if drops.lambda_delay == 0:
         return xp.max(drops.deadline + 0 * drops.c, axis=0)
-    best = drops.worth * drops.log_rho_max + drops.saving * xp.exp(drops.log_rho_max)
+    best = drops.worth * drops.log_rho_max
+    best = best + (drops.saving * xp.exp(drops.log_rho_max)).clip(0.0, None)
     return (constant + xp.sum(best + 0 * drops.c, axis=0) - utility) / drops.lambda_delay
 
 

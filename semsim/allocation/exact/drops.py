@@ -24,7 +24,7 @@ class Drops:
         worth: l, what a factor e in ρ brings.
         nats: D ln 2, the nats on the air at ρ = 1.
         t0: computing time as ρ → 0, seconds.
-        kappa: κ, seconds that a unit of ρ saves.
+        kappa: κ, seconds that a unit of ρ saves; negative where it takes more.
         saving: ε = λ_3 P_c κ, what computing a unit of ρ less is worth.
         log_rho_min: ln ρ_min, minus infinity where there is none.
         log_rho_max: ln ρ_max.
@@ -89,13 +89,18 @@ class Drops:
         xp = namespace(rho)
         return xp.minimum(slowest_s, self.deadline) - self.t0 + self.kappa * rho
 
+    def soonest_s(self) -> Values:
+        """Return the T ``[M]`` before which some user cannot even have computed."""
+        saved_s = self.kappa.clip(0.0, None) * namespace(self.c).exp(self.log_rho_max)
+        return namespace(self.c).max(self.t0 - saved_s + 0 * self.c, axis=0)
+
     def concave_share(self) -> Values:
         """Return (1 - ε̄)/(1 + ε̄): the share of t/κ up to which 2κρ/τ + ερ/l <= 1 for all ρ.
 
         It is negative where computing energy outweighs quality.
         """
         xp = namespace(self.c)
-        spent = self.saving * xp.exp(self.log_rho_max)
+        spent = (self.saving * xp.exp(self.log_rho_max)).clip(0.0, None)
         total = self.worth + spent
         return (self.worth - spent) / xp.where(total > 0, total, 1.0)
 

@@ -64,17 +64,18 @@ class Dual:
     def phi(self, log_low: Values, log_high: Values, slowest_s: Values) -> Values:
         """Return a bound on φ over a range of ρ: φ itself where its ends are equal.
 
-        What ρ brings is taken at the upper end; what it costs at the lower one, with the time of
-        the upper one.
+        What ρ brings is taken where it is most; what it costs at the lower end, with the time of
+        the end that has more of it.
         """
         xp = namespace(log_high)
         d = self.drops
-        tau = d.time_on_air_s(xp.exp(log_high), slowest_s)
+        better = xp.exp(xp.where(d.kappa < 0, log_low, log_high))
+        tau = d.time_on_air_s(better, slowest_s)
         a = d.lambda_energy * tau + self.prices.per_w
         possible = (tau > 0) & (a > 0)
         price, _ = self.price(xp.where(possible, a, 1.0))
         cost = xp.exp(log_low) * d.nats / xp.where(possible, tau, 1.0) * price
-        brought = d.worth * log_high.clip(-1e300, None) + d.saving * xp.exp(log_high)
+        brought = d.worth * log_high.clip(-1e300, None) + d.saving * better
         return xp.where(possible, brought - cost, -xp.inf)
 
     def slope(self, log_rho: Values, slowest_s: Values) -> Values:
@@ -102,7 +103,7 @@ class Dual:
         low, high = xp.exp(log_low), xp.exp(log_high)
         t_low, t_high = (xp.minimum(s, d.deadline) - d.t0 for s in (from_s, to_s))
         tau_low = t_low + d.kappa * low
-        possible = (tau_low > 0) & (low > 0)
+        possible = (tau_low > 0) & (low > 0) & (d.kappa >= 0)
         tau_low = xp.where(possible, tau_low, 1.0)
         a_high = d.lambda_energy * (t_high + d.kappa * high) + self.prices.per_w
         a_low = d.lambda_energy * tau_low + self.prices.per_w

@@ -21,7 +21,7 @@ def check_deadlines(terms: Terms) -> None:
     """
     if not np.isfinite(terms.deadline_s).any():
         return
-    least_s = terms.t0_s - terms.kappa_s * terms.rho_max
+    least_s = terms.t0_s - terms.kappa_s * _quickest(terms)
     late = np.broadcast_to(terms.deadline_s <= least_s, terms.shape)
     if late.any():
         *_, user = np.argwhere(late)[0]
@@ -57,7 +57,7 @@ def _least_power_w(terms: Terms) -> Array:
     X = W⁻¹(y/c), and Σ s/X = b_max.
     """
     spare_s = terms.deadline_s - terms.t0_s
-    rho = np.where(spare_s > 0, terms.rho_min, terms.rho_max)
+    rho = np.where(spare_s > 0, terms.rho_min, _quickest(terms))
     with np.errstate(invalid="ignore"):
         rate = rho * terms.bits * math.log(2) / (spare_s + terms.kappa_s * rho)
     rate = np.broadcast_to(np.where(np.isfinite(terms.deadline_s), rate, 0.0), terms.shape)
@@ -72,3 +72,8 @@ def _least_power_w(terms: Terms) -> Array:
     x = nats_per_hz(np.exp(high[..., None]) / c)
     needed_w: Array = rate / x * c * np.expm1(np.minimum(x, 700.0))
     return needed_w
+
+
+def _quickest(terms: Terms) -> Array:
+    """Return the ρ ``[N]`` at which computing takes least."""
+    return np.where(terms.kappa_s > 0, terms.rho_max, terms.rho_min)

@@ -144,8 +144,10 @@ def _step(drops: Drops, point: Point, limited: Values, held: Values) -> Point:
     d_t, d_m, d_n = _solve(reduced, limited, held)
     by_t, by_m, by_n = reduced.by
     move = reduced.log_rho + by_t * d_t + by_m * d_m + by_n * d_n
-    # The least T at which anybody could compute in time.
-    least_s = xp.max(drops.t0 - drops.kappa * xp.exp(drops.log_rho_max) + 0 * drops.c, axis=0)
+    # The least T at which anybody could compute in time, at the ρ of now if that takes longer.
+    taken_s = drops.t0 - drops.kappa.clip(None, 0.0) * xp.exp(point.log_rho)
+    least_s = xp.where(drops.kappa < 0, taken_s, drops.soonest_s() + 0 * taken_s)
+    least_s = xp.max(least_s, axis=0)
     above_s = prices.slowest_s - least_s
     relative = d_t / above_s, d_m / prices.per_hz, d_n / xp.where(limited, prices.per_w, 1.0)
     longest = xp.max(xp.abs(move), axis=0)
@@ -155,18 +157,32 @@ def _step(drops: Drops, point: Point, limited: Values, held: Values) -> Point:
     slowest_s = xp.where(held, prices.slowest_s, least_s + above_s * grown[0])
     log_rho = point.log_rho + move.clip(-_LONGEST, _LONGEST)
     log_rho = log_rho.clip(drops.log_rho_min, drops.log_rho_max)
-    # Where time on the air comes from computing less, ρ must not fall so far that none is left.
-    left_s = drops.time_on_air_s(xp.exp(point.log_rho), prices.slowest_s)
-    short_s = _CLOSEST * left_s - drops.time_on_air_s(xp.exp(log_rho), slowest_s)
-    raised = xp.log(
-        xp.exp(log_rho) + xp.where(short_s > 0, short_s / xp.maximum(drops.kappa, _TINY), 0.0)
-    )
     return Point(
-        xp.minimum(raised, drops.log_rho_max),
+        _leave_time(drops, point, log_rho, slowest_s),
         Prices(slowest_s, prices.per_hz * grown[1], prices.per_w * grown[2]),
         longest < _SETTLED,
         point.iterations + 1,
     )
+
+
+def _leave_time(drops: Drops, point: Point, log_rho: Values, slowest_s: Values) -> Values:
+    """Move ln ρ so that at least a tenth of every user's time on the air is left.
+
+    Where time comes from computing less, ρ must not fall so far; where more ρ takes more
+    computing, it must not rise so far.
+    """
+    xp = namespace(log_rho)
+    left_s = drops.time_on_air_s(xp.exp(point.log_rho), point.prices.slowest_s)
+    short_s = _CLOSEST * left_s - drops.time_on_air_s(xp.exp(log_rho), slowest_s)
+    kappa = xp.where(drops.kappa == 0, 1.0, drops.kappa)
+    raised = xp.log(
+        xp.exp(log_rho) + xp.where((short_s > 0) & (drops.kappa > 0), short_s / kappa, 0.0)
+    )
+    spare_s = xp.minimum(slowest_s, drops.deadline) - drops.t0
+    kept_s = xp.minimum(_CLOSEST * left_s, (1 - _CLOSEST) * spare_s)
+    most = ((spare_s - kept_s) / xp.abs(kappa)).clip(_TINY, None)
+    raised = xp.where(drops.kappa < 0, xp.minimum(raised, xp.log(most)), raised)
+    return xp.minimum(raised, drops.log_rho_max)
 
 
 def climb(drops: Drops, start: Point, limited: Values, held: Values | None = None) -> Point:

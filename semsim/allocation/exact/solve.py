@@ -76,12 +76,16 @@ def _climb(drops: Drops, start: Point, held: Values | None = None) -> Optimum:
 
 
 def _in_time(drops: Drops, log_rho: Values, slowest_s: Values) -> Values:
-    """Raise ρ where computing alone would take longer than there is time."""
+    """Move ρ where computing alone would take longer than there is time."""
     xp = namespace(log_rho)
     most = xp.exp(drops.log_rho_max)
-    needed = (drops.t0 - xp.minimum(slowest_s, drops.deadline)) / drops.kappa
+    spare_s = xp.minimum(slowest_s, drops.deadline) - drops.t0
+    needed = xp.where(drops.kappa > 0, -spare_s, -xp.inf) / xp.abs(drops.kappa)
     least = xp.log((needed + 0.5 * (most - needed)).clip(1e-300, None))
     raised = xp.where(needed > xp.exp(log_rho) / 2, xp.maximum(log_rho, least), log_rho)
+    # Where more ρ takes more computing, it has to leave half of the time for sending.
+    half = xp.log((0.5 * spare_s / xp.abs(drops.kappa)).clip(1e-300, None))
+    raised = xp.where(drops.kappa < 0, xp.minimum(raised, half), raised)
     return xp.minimum(raised, drops.log_rho_max)
 
 

@@ -18,9 +18,9 @@ def test_constants_of_a_256_image() -> None:
     assert PAPER.image_bits == 1_572_864  # 3 · 256 · 256 · 8
     assert PAPER.noise_psd_w_per_hz == pytest.approx(3.98107e-21, rel=1e-5)  # -204 dBW/Hz
     assert PAPER.rho_max == 0.1171875  # (128² + 64²)/(3 · 256²) · 9/8
-    assert PAPER.rho_0 == 1.875
-    assert PAPER.flops_0 == 4_294_967_296  # 65536/4 · 16 · 128²
-    assert PAPER.flops_delta == 4_194_304_000  # 65536/4 · 16 · 128 · 125
+    assert PAPER.ftsc.rho_0 == 1.875
+    assert PAPER.ftsc.flops_0 == 4_294_967_296  # 65536/4 · 16 · 128²
+    assert PAPER.ftsc.flops_delta == 4_194_304_000  # 65536/4 · 16 · 128 · 125
     assert PAPER.t0_s == pytest.approx(1.1351, abs=5e-5)
     assert PAPER.kappa_s == pytest.approx(2.2624, abs=5e-5)
 
@@ -29,15 +29,15 @@ def test_constants_of_a_256_image() -> None:
 def test_compression_rate_of_a_scaling_counts_its_indices(s: int) -> None:
     bottom = 256 // s
     indices = bottom**2 + (bottom // 2) ** 2
-    assert PAPER.rho_of_scaling(s) == pytest.approx(indices * 9 / PAPER.image_bits, rel=1e-12)
+    assert PAPER.ftsc.rho_of_scaling(s) == pytest.approx(indices * 9 / PAPER.image_bits, rel=1e-12)
 
 
 @pytest.mark.parametrize(("s", "layers"), [(2, 1), (4, 2), (8, 3), (16, 4)])
 def test_computing_time_counts_the_layers(s: int, layers: int) -> None:
     # Eq. (11): the first layer C_0 - C_Δ, each further one (the top's included) a quarter of the
     # one before.
-    flops = sum(PAPER.flops_0 / 4**i for i in range(layers + 1)) - PAPER.flops_delta
-    time_s = PAPER.compute_time_s(PAPER.rho_of_scaling(s))
+    flops = sum(PAPER.ftsc.flops_0 / 4**i for i in range(layers + 1)) - PAPER.ftsc.flops_delta
+    time_s = PAPER.compute_time_s(PAPER.ftsc.rho_of_scaling(s))
     assert time_s == pytest.approx(flops / 1.35e9, rel=1e-12)
 
 
@@ -109,4 +109,4 @@ def test_impossible_images_are_refused(shape: tuple[int, ...]) -> None:
 
 def test_a_scaling_below_two_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 2"):
-        PAPER.rho_of_scaling(1)
+        PAPER.ftsc.rho_of_scaling(1)
