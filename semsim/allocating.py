@@ -6,7 +6,7 @@ import csv
 import json
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,10 @@ import pandas as pd
 from semsim.allocation.certificate import bound, certificate
 from semsim.allocation.problem import Problem, check_gain
 from semsim.config import PluginConfig
+from semsim.engine.config import CellConfig
 from semsim.engine.fading import rician_gain, scatter
 from semsim.engine.propagation import draw_large_scale
+from semsim.engine.topology import Places
 from semsim.errors import AllocationError, DataError
 from semsim.results import Results
 from semsim.rng import Streams
@@ -62,7 +64,7 @@ def allocate(
     run = DownlinkRun(scenario)
     problem = run.problem
     if state is None:
-        state = draw_drops(run, drops)
+        state = draw_drops(scenario.cell, run.places, scenario.seed, drops)
     elif state.users != len(scenario.user_codecs()):
         raise AllocationError(
             f"the gains are for {state.users} users, but the scenario has "
@@ -102,18 +104,26 @@ def allocate(
     )
 
 
-def draw_drops(run: DownlinkRun, count: int) -> DownlinkState:
-    """Return the gains of ``count`` drops of a scenario, each at its first slot, ``[D, N]``."""
-    cell, seed = run.scenario.cell, run.scenario.seed
+def draw_drops(
+    cell: CellConfig, places: Callable[[np.random.Generator], Places], seed: int, count: int
+) -> DownlinkState:
+    """Return the gains of ``count`` drops of a cell, each at its first slot, ``[D, N]``.
+
+    Args:
+        cell: its propagation and fading.
+        places: draws where users stand.
+        seed: of drop 0, as ``semsim run`` has it; the others branch off.
+        count: how many.
+    """
     gain, distance_m = [], []
     for drop in range(count):
         streams = Streams(seed) if drop == 0 else Streams(seed).child("drop", drop)
-        places = run.places(streams.numpy("topology"))
-        large = draw_large_scale(cell, places, streams)
+        users = places(streams.numpy("topology"))
+        large = draw_large_scale(cell, users, streams)
         k = np.where(large.line_of_sight, cell.fading.rician_k, 0.0)
-        parts = scatter(cell, len(places.distance_m), streams).at(0)
+        parts = scatter(cell, len(users.distance_m), streams).at(0)
         gain.append(large.gain * rician_gain(parts, k))
-        distance_m.append(places.distance_m)
+        distance_m.append(users.distance_m)
     return DownlinkState(np.array(gain), np.array(distance_m))
 
 

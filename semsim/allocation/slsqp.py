@@ -20,6 +20,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from semsim.allocation.config import SlsqpConfig
+from semsim.allocation.exact.feasible import check_deadlines
 from semsim.allocation.limits import refuse_worthless
 from semsim.allocation.problem import Problem, check_gain
 from semsim.allocation.terms import Terms
@@ -187,8 +188,8 @@ class Slsqp:
 
         Raises:
             AllocationError: if ``state`` has no users or a gain is not positive, if sending
-                nothing is best, or if no search found a feasible point; the message names the
-                drop and the remedy.
+                nothing is best, if deadlines cannot be met, or if no search found a feasible
+                point; the message names the drop and the remedy.
         """
         check_gain(state)
         rho, b_hz, p_w = (np.empty(state.gain.shape) for _ in range(3))
@@ -207,6 +208,7 @@ class Slsqp:
     def _best(self, terms: Terms) -> tuple[Allocation, list[float]]:
         """Return the best of one drop ``[N]``, and the utilities of the searches that succeeded."""
         refuse_worthless(terms)
+        check_deadlines(terms)
         arguments = self.config.tolerance, self.config.max_iterations
         found = [search(terms, self._start(terms), *arguments) for _ in range(self.config.starts)]
         feasible = [

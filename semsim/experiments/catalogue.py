@@ -21,6 +21,10 @@ _EXPERIMENTS = {
     "ftsc-fig7": "semsim.experiments.ftsc.fig7",
     "ftsc-fig8": "semsim.experiments.ftsc.fig8",
     "ftsc-fig11": "semsim.experiments.ftsc.fig11",
+    "ftsc-fig12": "semsim.experiments.ftsc.fig12",
+    "ftsc-fig13": "semsim.experiments.ftsc.fig13",
+    "ftsc-fig14": "semsim.experiments.ftsc.fig14",
+    "allocation-gap": "semsim.experiments.allocation.gap",
 }
 
 

@@ -37,7 +37,10 @@ def scenario(**changes: object) -> DownlinkScenario:
 
 def test_drop_0_is_the_first_slot_of_the_run() -> None:
     run = DownlinkRun(scenario())
-    np.testing.assert_array_equal(draw_drops(run, 2).gain[0], run.engine().observe().gain)
+    np.testing.assert_array_equal(
+        draw_drops(run.scenario.cell, run.places, run.scenario.seed, 2).gain[0],
+        run.engine().observe().gain,
+    )
 
 
 def test_every_method_beside_the_same_bound() -> None:

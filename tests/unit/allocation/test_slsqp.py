@@ -169,6 +169,18 @@ def test_impossible_deadlines_are_reported(
     problem = with_terms(make_problem(), deadline_s=np.full(3, 0.5))  # below the computing time
     config = SlsqpConfig(starts=2, max_iterations=30)
     allocator = config.build(problem, np.random.default_rng(0))
+    with pytest.raises(AllocationError, match=r"drop \(0,\): user 0 has a deadline of 0\.5 s"):
+        allocator.allocate(state(paper_gain(np.random.default_rng(6), 2, 3)))
+
+
+def test_searches_that_end_too_soon_are_reported(
+    make_problem: Callable[..., Problem],
+    paper_gain: Callable[..., Array],
+    with_terms: Callable[..., Problem],
+) -> None:
+    problem = with_terms(make_problem(), deadline_s=np.full(3, 1.2))
+    config = SlsqpConfig(starts=2, max_iterations=1)
+    allocator = config.build(problem, np.random.default_rng(0))
     with pytest.raises(AllocationError, match=r"drop \(0,\): none of 2 searches .*kind: exact"):
         allocator.allocate(state(paper_gain(np.random.default_rng(6), 2, 3)))
 

@@ -5,24 +5,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 
 from semsim import load_channel, load_codec
-from semsim.allocation.alternating import Alternating
-from semsim.allocation.baselines import Equal, Random
-from semsim.allocation.config import (
-    AlternatingConfig,
-    EqualConfig,
-    RandomConfig,
-    UtilityConfig,
-)
+from semsim.allocation.baselines import Equal
+from semsim.allocation.config import EqualConfig, UtilityConfig
 from semsim.allocation.problem import Problem
 from semsim.allocation.quality import PAPER
 from semsim.engine.budget import Budget
 from semsim.engine.config import CellConfig, ComputeConfig
+from semsim.registry import plugins
+from semsim.scenario import AllocatorConfig
 from semsim.testing import check_allocator, check_channel, check_codec
 from semsim.types import BitPayload, Output, Rate
 
 CELL = CellConfig(bandwidth_hz=5000, power_w=0.05)
+WEALTHY = CellConfig(bandwidth_hz=5000, power_w=50)
 PROBLEM = Problem(Budget(CELL, ComputeConfig(), (3, 64, 64)), UtilityConfig(), PAPER)
 
 
@@ -41,14 +39,18 @@ def test_built_in_channels(spec) -> None:
     check_channel(load_channel(spec, seed=5))
 
 
-def test_built_in_allocators() -> None:
-    rng = np.random.default_rng(0)
-    for allocator in (
-        Equal(EqualConfig(), PROBLEM, rng),
-        Random(RandomConfig(), PROBLEM, rng),
-        Alternating(AlternatingConfig(), PROBLEM, rng),
-    ):
-        check_allocator(allocator, CELL.bandwidth_hz, CELL.power_w)
+@pytest.mark.parametrize("kind", plugins("allocators"))
+def test_built_in_allocators(kind: str) -> None:
+    fields: dict[str, object] = {"kind": kind}
+    if kind == "branch_and_bound":
+        fields["tolerance"] = 1e-2
+    if kind == "closed_form":  # which holds where power does not bind
+        problem = replace(PROBLEM, budget=replace(PROBLEM.budget, cell=WEALTHY))
+    else:
+        problem = PROBLEM
+    config = TypeAdapter(AllocatorConfig).validate_python(fields)
+    allocator = config.build(problem, np.random.default_rng(0))
+    check_allocator(allocator, CELL.bandwidth_hz, problem.budget.cell.power_w)
 
 
 class Wrapped:
