@@ -113,7 +113,7 @@ def deployed(setting: Setting) -> Deployed:
         return Deployed(
             weights={noise: by_scaling[SCALING] for noise, by_scaling in NETWORKS.items()},
             denoisers="ftsc-4-2-dncnn",
-            deepjscc={"kind": "deepjscc", "weights": "deepjscc-1-12"},
+            deepjscc={"kind": "deepjscc", "weights": "deepjscc-1-12-large"},
             iterations=200,
             batch=8,
         )

@@ -65,7 +65,7 @@ def measure(setting: Setting) -> Measured:
     weights: dict[str, str] = {}
     for dataset in known(setting.scale):
         nets: dict[str, dict[str, Any]] = NETWORKS
-        analog: dict[str, Any] = {"kind": "deepjscc", "weights": "deepjscc-1-12"}
+        analog: dict[str, Any] = {"kind": "deepjscc", "weights": "deepjscc-1-12-large"}
         if setting.scale == "paper":
             training = [dataset.source("train")], dataset.source("test"), setting
             nets = networks(dataset.name, *training)
@@ -103,9 +103,7 @@ def measure(setting: Setting) -> Measured:
             "MCS, 16,932 channel uses on AWGN; DeepJSCC takes 16,384. The rows '+Denoise' under "
             "channel noise send feature maps, as the paper's tables appear to do: 166,400 channel "
             "uses, which no other row has. An image that is lost counts as mid-grey.",
-            "DeepJSCC was trained on 32×32 crops at 5 to 15 dB, without semantic noise."
-            if setting.scale == "small"
-            else "DeepJSCC was trained at 0 to 20 dB, without semantic noise.",
+            "DeepJSCC was trained at 0 to 20 dB, without semantic noise.",
         ),
     )
 
