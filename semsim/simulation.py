@@ -17,7 +17,7 @@ from semsim.adaptation.adaptive import AdaptiveFtsc
 from semsim.adapting import run_adaptation
 from semsim.allocation.certificate import certificate
 from semsim.allocation.curves import CodecInUse, quality_curve
-from semsim.allocation.problem import Problem
+from semsim.allocation.problem import Problem, pooled
 from semsim.assembly import Codecs, fading_law, offered_rates, power_rule, semantic_noise
 from semsim.channels.devices import check_device
 from semsim.codecs.ftsc.codec import Ftsc
@@ -213,9 +213,8 @@ class DownlinkRun:
         """U of eq. (24) with the time and energy that were charged, and ``psnr_db`` as quality."""
         weights = self.scenario.utility
         weighted = psnr_db * np.broadcast_to(weights.weight, len(psnr_db))
-        pooled = weighted.sum() if weights.quality == "sum" else weighted.mean()
         return float(
-            weights.lambda_quality * pooled
+            weights.lambda_quality * float(pooled(weights.quality, weighted.to_numpy()))
             - weights.lambda_delay * frame["delay_s"].max()
             - weights.lambda_energy * frame["energy_j"].sum()
         )

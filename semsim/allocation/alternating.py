@@ -40,7 +40,7 @@ from semsim.allocation.config import (
     EqualConfig,
     RandomConfig,
 )
-from semsim.allocation.limits import refuse_limits
+from semsim.allocation.limits import refuse_limits, refuse_worst
 from semsim.allocation.problem import Problem, check_gain
 from semsim.allocation.subproblems import RhoStep, ShareStep
 from semsim.errors import AllocationError
@@ -92,10 +92,13 @@ class Alternating:
 
         Raises:
             AllocationError: if ``state`` has no users or a gain is not positive, a user has a
-                limit of its own, or the solver fails; the message names the drop and the remedy.
+                limit of its own, quality is that of the worst user, or the solver fails; the
+                message names the drop and the remedy.
         """
         check_gain(state)
-        refuse_limits(self.problem.terms(state.gain), self.config.kind)
+        terms = self.problem.terms(state.gain)
+        refuse_worst(terms)
+        refuse_limits(terms, self.config.kind)
         start = self._start.allocate(state)
         rho, b_hz = start.rho, start.b_hz
         p_w = start.p_w * self.config.start_power_share

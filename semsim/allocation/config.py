@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from semsim.config import PluginConfig, Strict
 
@@ -56,8 +56,9 @@ class UtilityConfig(Strict):
     """λ_2, per second of the slowest user."""
     lambda_energy: float = Field(0.33, ge=0)
     """λ_3, per joule of all users together."""
-    quality: Literal["sum", "mean"] = "sum"
-    """Q over the users: their sum, as eq. (29) has it, or their mean, as eq. (24) can be read."""
+    quality: Literal["sum", "mean", "min"] = "sum"
+    """Q over the users: their sum, as eq. (29) has it; their mean, as eq. (24) can be read; or that
+    of the worst user, which `exact` and the rules take, and which has no weights."""
     weight: ForUsers = 1.0
     """What the quality of each user counts for, beside λ_1: one number for all, or one a user."""
     deadline_s: ForUsers | None = None
@@ -69,6 +70,12 @@ class UtilityConfig(Strict):
     """Q over ρ: ``paper``, the constants of eq. (8), fitted to faces; ``calibrated``, the curve
     that ships for each user's codec, weights and images; `{path: …}`, curves of `semsim calibrate`;
     or `{offset_db: …, slope_db: …}`."""
+
+    @model_validator(mode="after")
+    def _no_weights_of_the_worst(self) -> UtilityConfig:
+        if self.quality == "min" and self.weight != 1.0:
+            raise ValueError("'weight' has no meaning where 'quality' is 'min'; leave it out")
+        return self
 
 
 class AllocatorConfig(PluginConfig):

@@ -31,12 +31,27 @@ def refuse_limits(terms: Terms, kind: str, rho: Array | float = 0.0) -> None:
             )
 
 
+def refuse_worst(terms: Terms) -> None:
+    """Refuse quality that is no sum over users, for methods that need one.
+
+    Raises:
+        AllocationError: if quality is that of the worst user.
+    """
+    if terms.worst is not None:
+        raise AllocationError(
+            "utility.quality is 'min', and this method maximises sums over users; use "
+            "`allocator: {kind: exact}`, or a rule such as 'equal'"
+        )
+
+
 def refuse_worthless(terms: Terms) -> None:
     """Refuse users for whom the utility rises without end as ρ → 0.
 
     Raises:
-        AllocationError: if the quality of a user has no weight, and nothing holds its ρ.
+        AllocationError: if the quality of a user has no weight, and nothing holds its ρ; or if
+            quality is no sum.
     """
+    refuse_worst(terms)
     worthless = (terms.worth <= 0) & (terms.rho_min <= 0)
     if worthless.any():
         raise AllocationError(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from semsim.allocation.config import UtilityConfig
 from semsim.allocation.quality import QualityCurve
-from semsim.allocation.terms import Terms
+from semsim.allocation.terms import Terms, Worst
 from semsim.engine.budget import Budget, Values
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Array, DownlinkState
@@ -42,6 +42,13 @@ class Utility:
     delay_s: Array
     slowest_s: Array
     energy_j: Array
+
+
+def pooled(quality: str, values_db: Array) -> Array:
+    """Return the users' qualities ``[..., N]`` as one: their ``sum``, ``mean`` or ``min``."""
+    if quality == "min":
+        return np.asarray(values_db.min(-1))
+    return np.asarray(values_db.sum(-1) if quality == "sum" else values_db.mean(-1))
 
 
 def _weighted(weight: float, value: Array) -> Array:
@@ -81,7 +88,7 @@ class Problem:
         energy_j = budget.transmit_energy_j(rho, gain, b_hz, p_w) + budget.compute_energy_j(rho)
         slowest_s = delay_s.max(axis=-1)
         weighted_db = quality_db * self._for_users("weight", config.weight, quality_db.shape[-1])
-        pooled_db = weighted_db.sum(-1) if config.quality == "sum" else weighted_db.mean(-1)
+        pooled_db = pooled(config.quality, weighted_db)
         quality = _weighted(config.lambda_quality, pooled_db)
         delay = _weighted(config.lambda_delay, slowest_s)
         energy = _weighted(config.lambda_energy, energy_j.sum(axis=-1))
@@ -111,6 +118,11 @@ class Problem:
         slopes_db = self.curve.slopes_db(users)
         offsets_db = np.broadcast_to(self.curve.offset_db, users)
 
+        worst = None
+        if config.quality == "min":
+            worst = Worst(config.lambda_quality, offsets_db, slopes_db)
+            share = np.zeros(users)
+
         def each(value: Values) -> Array:
             return np.array(np.broadcast_to(value, users), dtype=np.float64)
 
@@ -129,6 +141,7 @@ class Problem:
             lambda_energy=config.lambda_energy,
             bandwidth_hz=budget.cell.bandwidth_hz,
             power_w=budget.cell.power_w,
+            worst=worst,
         )
 
     def grid(self, users: int) -> list[Array]:

@@ -20,6 +20,21 @@ from semsim.types import Array
 
 
 @dataclass(frozen=True)
+class Worst:
+    """Quality that counts as that of the worst user: ``weight * min(offset + slope ln ρ)``.
+
+    Attributes:
+        weight: λ_1.
+        offset_db: ``[N]`` a_q.
+        slope_db: ``[N]`` b_q.
+    """
+
+    weight: float
+    offset_db: Array
+    slope_db: Array
+
+
+@dataclass(frozen=True)
 class Terms:
     """One drop, or many: arrays are ``[N]`` or ``[..., N]``, and broadcast.
 
@@ -39,6 +54,7 @@ class Terms:
         lambda_energy: λ_3.
         bandwidth_hz: b_max.
         power_w: p_max.
+        worst: where quality is that of the worst user; every ``worth`` is 0 then.
     """
 
     noise_over_gain_w_per_hz: Array
@@ -55,6 +71,7 @@ class Terms:
     lambda_energy: float
     bandwidth_hz: float
     power_w: float
+    worst: Worst | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -76,6 +93,9 @@ class Terms:
         on_air_s = self._time_on_air_s(rho, b_hz, p_w)
         with np.errstate(divide="ignore", invalid="ignore"):
             quality = np.where(self.worth > 0, self.worth * np.log(rho), 0.0).sum(-1)
+            if self.worst is not None:
+                each_db = self.worst.offset_db + self.worst.slope_db * np.log(rho)
+                quality = self.worst.weight * each_db.min(-1)
             energy_j = (p_w * on_air_s + self.compute_power_w * computing_s).sum(-1)
         slowest_s = (on_air_s + computing_s).max(-1)
         utility: Array = (

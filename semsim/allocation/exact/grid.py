@@ -7,7 +7,8 @@ from dataclasses import fields
 
 import numpy as np
 
-from semsim.allocation.exact.optimum import Solution, with_rho
+from semsim.allocation.exact.optimum import with_rho
+from semsim.allocation.exact.solution import Solution
 from semsim.allocation.terms import Terms
 from semsim.types import Array
 

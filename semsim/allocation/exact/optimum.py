@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,9 +12,11 @@ import torch
 from semsim.allocation.exact.bound import upper_bound
 from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.feasible import check_deadlines
-from semsim.allocation.exact.response import shares
+from semsim.allocation.exact.response import reduce, shares
+from semsim.allocation.exact.solution import Solution
 from semsim.allocation.exact.solve import Optimum, solve
 from semsim.allocation.exact.spectral import Values, namespace
+from semsim.allocation.exact.worst import best_worst
 from semsim.allocation.limits import refuse_worthless
 from semsim.allocation.terms import Terms
 from semsim.errors import AllocationError
@@ -24,27 +27,6 @@ from semsim.types import Array
 _BATCH, _TORCH_BATCH = 16_384, 262_144
 
 Convert = Callable[[Array], Values]
-
-
-@dataclass(frozen=True)
-class Solution:
-    """The optimum of every drop.
-
-    Attributes:
-        rho: ``[..., N]``.
-        b_hz: ``[..., N]``.
-        p_w: ``[..., N]``.
-        iterations: Newton steps, ``[...]``.
-        settled: whether they came to rest, ``[...]`` bool.
-        upper_bound: no allocation has a larger utility, ``[...]``; NaN where not asked for.
-    """
-
-    rho: Array
-    b_hz: Array
-    p_w: Array
-    iterations: Array
-    settled: Array
-    upper_bound: Array
 
 
 def optimise(terms: Terms, *, convert: Convert | None = None, bound: bool = True) -> Solution:
@@ -58,17 +40,21 @@ def optimise(terms: Terms, *, convert: Convert | None = None, bound: bool = True
     Raises:
         AllocationError: if there is no optimum, or deadlines cannot be met.
     """
-    refuse_worthless(terms)
+    if terms.worst is None or terms.worst.weight == 0:
+        refuse_worthless(replace(terms, worst=None))
     if terms.lambda_delay == 0 and not np.isfinite(terms.deadline_s).all():
         raise AllocationError(
             "lambda_delay is 0, so sending ever more slowly is best; set it above 0, or give every "
             "user a deadline"
         )
     check_deadlines(terms)
-    return _in_batches(terms, convert or np.asarray, bound)
+    by_sums = partial(_in_batches, convert=convert or np.asarray)
+    if terms.worst is not None:
+        return best_worst(terms, terms.worst, by_sums, bound)
+    return by_sums(terms, bound=bound)
 
 
-def _in_batches(terms: Terms, convert: Convert, bound: bool) -> Solution:
+def _in_batches(terms: Terms, *, convert: Convert, bound: bool) -> Solution:
     flat = terms.flat()
     count, users = flat.shape
     size = max(1, (_BATCH if convert is np.asarray else _TORCH_BATCH) // users)
@@ -87,7 +73,7 @@ def with_rho(terms: Terms, rho: Array) -> Solution:
     Drops whose deadlines cannot be met with it are not settled.
     """
     given = replace(terms, rho_min=rho, rho_max=rho)
-    return _in_batches(given, np.asarray, bound=False)
+    return _in_batches(given, convert=np.asarray, bound=False)
 
 
 def _optimise(terms: Terms, convert: Convert, bound: bool) -> tuple[Array, ...]:
@@ -102,8 +88,9 @@ def _optimise(terms: Terms, convert: Convert, bound: bool) -> tuple[Array, ...]:
             highest = _rows(
                 upper_bound(drops, optimum, terms.constant - computing, convert(utility))
             )
-    point = optimum.point
-    return rho, b_hz, p_w, _rows(point.iterations), _rows(point.settled), highest
+        point = optimum.point
+        marginal = _rows(reduce(optimum.drops, point.log_rho, point.prices).marginal)
+    return rho, b_hz, p_w, _rows(point.iterations), _rows(point.settled), highest, marginal
 
 
 def _rows(values: Values) -> Array:

@@ -58,6 +58,7 @@ class Reduced:
         by: how that move changes by T, μ and ν, ``[N, M]`` each.
         below: a bound on how far φ lies below its maximum over ρ nearby, ``[N, M]``.
         slope: dφ/dT with ρ moved, ``[N, M]``.
+        marginal: dφ/d ln ρ, ``[N, M]``.
     """
 
     gradient: tuple[Values, Values, Values]
@@ -66,6 +67,7 @@ class Reduced:
     by: tuple[Values, Values, Values]
     below: Values
     slope: Values
+    marginal: Values
 
 
 def reduce(drops: Drops, log_rho: Values, prices: Prices) -> Reduced:
@@ -130,4 +132,5 @@ def reduce(drops: Drops, log_rho: Values, prices: Prices) -> Reduced:
         by=(-psi_ut * inverse, -psi_um * inverse, -psi_un * inverse),
         below=xp.where(at_bound, 0.0, phi_u * phi_u / least),
         slope=slope,
+        marginal=phi_u,
     )

@@ -14,7 +14,8 @@ import pandas as pd
 from semsim.allocating import draw_drops
 from semsim.allocation.calibration import read
 from semsim.allocation.config import UtilityConfig
-from semsim.allocation.exact.optimum import Solution, optimise
+from semsim.allocation.exact.optimum import optimise
+from semsim.allocation.exact.solution import Solution
 from semsim.allocation.problem import Problem
 from semsim.allocation.quality import PAPER, QualityCurve
 from semsim.allocation.terms import Terms
