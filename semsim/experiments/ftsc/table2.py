@@ -216,7 +216,7 @@ EXPERIMENT = Experiment(
     paper=PAPER,
     item="Table II",
     takes={
-        "small": "about 40 minutes on two cores: twelve fine-tunings, eight short trainings",
+        "small": "about 70 minutes on two cores: twelve fine-tunings, eight short trainings",
         "paper": "six networks on the pretraining group, twelve on the targets: days on a GPU",
     },
     measure=measure,
