@@ -81,15 +81,15 @@ def _optimise(terms: Terms, convert: Convert, bound: bool) -> tuple[Array, ...]:
     with np.errstate(all="ignore"):  # numpy warns of infinities that are meant
         optimum = solve(drops)
         rho, b_hz, p_w = (_rows(values) for values in _allocation(optimum))
-        highest = np.full(rho.shape[0], np.nan)
+        point = optimum.point
+        highest, marginal = np.full(rho.shape[0], np.nan), np.full(rho.shape, np.nan)
         if bound:
             utility = terms.utility(rho, b_hz, p_w)
             computing = terms.lambda_energy * (terms.compute_power_w * terms.t0_s).sum(-1)
             highest = _rows(
                 upper_bound(drops, optimum, terms.constant - computing, convert(utility))
             )
-        point = optimum.point
-        marginal = _rows(reduce(optimum.drops, point.log_rho, point.prices).marginal)
+            marginal = _rows(reduce(optimum.drops, point.log_rho, point.prices).marginal)
     return rho, b_hz, p_w, _rows(point.iterations), _rows(point.settled), highest, marginal
 
 

@@ -19,7 +19,7 @@ class Solution:
         settled: whether they came to rest, ``[...]`` bool.
         upper_bound: no allocation has a larger utility, ``[...]``; NaN where not asked for.
         marginal: what a factor e in ρ is worth at the prices found, ``[..., N]``: zero but where ρ
-            is at a bound.
+            is at a bound; NaN where no bound was asked for.
     """
 
     rho: Array

@@ -58,10 +58,10 @@ def best_worst(terms: Terms, worst: Worst, solve: Solve, bound: bool) -> Solutio
     least_db = (worst.offset_db + worst.slope_db * promised).min(-1)
     low = np.maximum(low, np.minimum(least_db, high))
 
-    def at(quality_db: Array) -> Solution:
+    def at(quality_db: Array, bound: bool = False) -> Solution:
         floor = np.exp((quality_db[:, None] - worst.offset_db) / worst.slope_db)
         rho_min = np.minimum(np.maximum(floor, flat.rho_min), flat.rho_max)
-        return solve(replace(bare, rho_min=rho_min), bound=False)
+        return solve(replace(bare, rho_min=rho_min), bound=bound)
 
     def utility(quality_db: Array) -> Array:
         found = at(quality_db)
@@ -71,7 +71,7 @@ def best_worst(terms: Terms, worst: Worst, solve: Solve, bound: bool) -> Solutio
         return np.where(late | np.isnan(value), -np.inf, value)
 
     quality_db = _highest(utility, low, high)
-    found = at(quality_db)
+    found = at(quality_db, bound)
     if bound:
         highest = _bound(flat, worst, found, solve)
         found = replace(found, upper_bound=highest)
