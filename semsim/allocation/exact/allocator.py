@@ -15,7 +15,7 @@ from semsim.types import Allocation, DownlinkState
 class Exact:
     """Prices, compression and T by Newton's method; see ``docs/allocation.md``.
 
-    ``Allocation.info`` holds ``iterations`` and ``status`` (strings ``[...]``: ``optimal``, or
+    ``Allocation.info`` holds ``iterations`` and ``status`` (strings ``[...]``: ``settled``, or
     ``unsettled`` where Newton's method found no rest; the certificate's gap then tells what the
     allocation is worth).
 

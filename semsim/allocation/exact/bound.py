@@ -40,17 +40,8 @@ def upper_bound(drops: Drops, optimum: Optimum, constant: float, utility: Values
     prices, log_rho = optimum.point.prices, optimum.point.log_rho
     found_s = prices.slowest_s
     dual = Dual(drops, prices, constant)
-    sooner = reduce(drops.before(found_s * (1 - 1e-14)), log_rho, prices)
-    later = reduce(drops.before(found_s), log_rho, prices)
-    anchor = Anchor(
-        log_rho,
-        dual.phi(log_rho, log_rho, found_s) + later.below,
-        sooner.slope,
-        later.slope,
-        later.below <= 1e-8 * drops.worth,
-    )
+    anchor, fall, rise = anchored(dual, log_rho)
     here = dual.at(found_s, xp.sum(anchor.phi, axis=0))
-    rise, fall = later.gradient[0].clip(0.0, None), (-sooner.gradient[0]).clip(0.0, None)
     most_s = xp.maximum(_latest_s(drops, constant, utility), found_s)
     concave_s = _concave_from_s(drops)
     bound = here + rise * (most_s - found_s)
@@ -67,6 +58,22 @@ def upper_bound(drops: Drops, optimum: Optimum, constant: float, utility: Values
         )
     # What the trifle took from the utility of the drops is at most that of all power until the end.
     return bound + drops.trifle * drops.power_w * most_s
+
+
+def anchored(dual: Dual, log_rho: Values) -> tuple[Anchor, Values, Values]:
+    """Return what is known at the T found, and how far D may rise a second before and after it."""
+    drops, prices = dual.drops, dual.prices
+    found_s = prices.slowest_s
+    sooner = reduce(drops.before(found_s * (1 - 1e-14)), log_rho, prices)
+    later = reduce(drops.before(found_s), log_rho, prices)
+    anchor = Anchor(
+        log_rho,
+        dual.phi(log_rho, log_rho, found_s) + later.below,
+        sooner.slope,
+        later.slope,
+        later.below <= 1e-8 * drops.worth,
+    )
+    return anchor, (-sooner.gradient[0]).clip(0.0, None), later.gradient[0].clip(0.0, None)
 
 
 def _latest_s(drops: Drops, constant: float, utility: Values) -> Values:

@@ -131,7 +131,11 @@ def highest(dual: Dual, anchor: Anchor, from_s: Values, to_s: Values, cells: int
         sure = rises | (falls & (low > drops.log_rho_min))
         phi = dual.phi(low, high, to_s)
         const = xp.maximum(const, xp.where(needed & ~sure, phi, -xp.inf))
-    slope = xp.where(from_s >= found_s, anchor.later, anchor.sooner)
+    after = from_s >= found_s
+    slope = xp.where(after, anchor.later, anchor.sooner)
+    # Once a user's deadline has passed, a later T brings it nothing, nor does a sooner one cost.
+    passed = drops.deadline < xp.where(after, found_s * (1 + 1e-14), found_s * (1 - 1e-14))
+    cap_slope = xp.where(passed, 0.0, cap_slope)
     ends = []
     for end_s in (from_s, to_s):
         after_s = end_s - found_s

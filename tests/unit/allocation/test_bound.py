@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from semsim.allocation.branch_and_bound import solve
+from semsim.allocation.exact.bound import anchored
+from semsim.allocation.exact.drops import Drops
+from semsim.allocation.exact.dual import Dual
 from semsim.allocation.exact.optimum import optimise
+from semsim.allocation.exact.solve import solve as solve_prices
+from semsim.allocation.exact.spans import highest
 from semsim.allocation.terms import Terms
 from tests.unit.allocation.conftest import make_problem, paper_gain
 
@@ -55,6 +63,38 @@ def test_bound_lies_above_what_branch_and_bound_reaches(seed: int) -> None:
     terms = contest(seed)
     reached = solve(terms, 1e-2, 200).utility
     assert optimise(terms).upper_bound >= reached - 1e-9 * abs(reached)
+
+
+@pytest.mark.parametrize("deadlines", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_every_span_is_bounded(seed: int, deadlines: bool) -> None:
+    """Against the dual function itself, on a grid of T and ρ."""
+    terms = contest(seed).flat()
+    if deadlines:
+        rng = np.random.default_rng(seed)
+        free = optimise(terms)
+        late_s = terms.delay_s(free.rho, free.b_hz, free.p_w).max()
+        deadline_s = np.full(terms.shape[-1], np.inf)
+        deadline_s[0] = late_s * rng.uniform(0.97, 1.0)
+        terms = replace(terms, deadline_s=deadline_s)
+    drops = Drops.of(terms)
+    with np.errstate(all="ignore"):
+        optimum = solve_prices(drops)
+        dual = Dual(drops, optimum.point.prices, terms.constant)
+        anchor, _, _ = anchored(dual, optimum.point.log_rho)
+        found_s = float(optimum.point.prices.slowest_s[0])
+        soonest_s = float(drops.soonest_s()[0])
+        edges = np.concatenate(
+            [np.linspace(soonest_s, found_s, 9), np.geomspace(found_s, 3 * found_s, 9)[1:]]
+        )
+        log_rho = np.log(np.linspace(1e-6, 1.0, 4001))[:, None, None]
+        for begin_s, end_s in itertools.pairwise(edges):
+            for cells in (8, 40):
+                bound = highest(dual, anchor, np.array([begin_s]), np.array([end_s]), cells)
+                for slowest_s in np.linspace(begin_s, end_s, 7):
+                    phi = dual.phi(log_rho, log_rho, np.array([slowest_s])).max(0)
+                    value = dual.at(np.array([slowest_s]), phi.sum(0))
+                    assert bound[0] >= value[0] - 1e-9
 
 
 @pytest.mark.parametrize("users", [1, 5, 10])
