@@ -24,8 +24,12 @@ def of_gains(gains: pd.DataFrame, because: str) -> Verdict:
         gains: with columns ``gain_db, half_width_db``.
         because: the figures in words.
     """
-    above = gains["gain_db"] > gains["half_width_db"]
-    below = gains["gain_db"] < -gains["half_width_db"]
+    return of_leads(gains["gain_db"], gains["half_width_db"], because)
+
+
+def of_leads(lead: pd.Series, half_width: pd.Series, because: str) -> Verdict:
+    """Judge leads of any unit by their 95 % intervals, as :func:`of_gains` does."""
+    above, below = lead > half_width, lead < -half_width
     if above.any():
         return of_cases(above, because)
     return Verdict("does not hold" if below.any() else "cannot be told at this scale", because)

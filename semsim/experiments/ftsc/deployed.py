@@ -205,9 +205,11 @@ def tune(
     return {keys[label]: tuned for label, tuned in tune_all(scenarios, setting).items()}
 
 
-def judged_images(dataset: DataSet, setting: Setting) -> tuple[Tensor, Tensor | None]:
-    """Return the images that fine-tuning is judged on, and their labels."""
-    batch = load_source(dataset.source("test")).take(dataset.tuned + dataset.judged)
+def judged_images(
+    dataset: DataSet, setting: Setting, count: int | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Return the images that fine-tuning is judged on, or the first ``count``, and their labels."""
+    batch = load_source(dataset.source("test")).take(dataset.tuned + (count or dataset.judged))
     label = None if batch.label is None else batch.label[dataset.tuned :]
     return batch.image[dataset.tuned :].to(setting.device), label
 

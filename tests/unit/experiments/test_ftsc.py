@@ -85,6 +85,7 @@ def small(weights: dict[str, dict[str, Any]]) -> pytest.MonkeyPatch:
     for module in (table2, table3, fig8, fig11):
         patch.setattr(module, "unknown", lambda _: unknown)
     patch.setattr(fig7, "labelled", lambda _: unknown[:1])
+    patch.setattr(fig7, "_JUDGED", {"small": 3})
     whole = deployed.deployed
 
     def fewer(setting: Setting) -> deployed.Deployed:
