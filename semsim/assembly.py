@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import torch
@@ -11,12 +11,14 @@ from torch import Tensor
 from semsim.codecs.classical.codec import Classical
 from semsim.codecs.classical.config import ClassicalConfig, ClassicalFormat
 from semsim.config import PluginConfig
+from semsim.engine.levels import Levels
 from semsim.errors import ScenarioError
+from semsim.link.adaptation import thresholds
 from semsim.link.air import PowerRule
 from semsim.link.semantic_noise import SemanticNoise
 from semsim.registry import suggest
 from semsim.rng import Streams
-from semsim.scenario import ScenarioBase
+from semsim.scenario import DownlinkScenario, ScenarioBase
 from semsim.types import Channel, Codec, ImageShape, Rate, Source
 
 #: Draws of the fading, and symbols of each, by which both ends know a channel's law.
@@ -80,6 +82,30 @@ def fading_law(config: PluginConfig, streams: Streams, device: str) -> Tensor | 
         return None
     steady = bool((gain == gain[:, :1]).all())
     return gain[:, :1].clone() if steady else gain
+
+
+def modem_levels(scenario: DownlinkScenario, rates: Iterable[Sequence[Rate]]) -> Levels | None:
+    """Return the rates that allocators plan with; ``None`` where those are Shannon's.
+
+    Args:
+        scenario: with the modem.
+        rates: what the users' codecs offer.
+
+    Raises:
+        ScenarioError: if no MCS keeps the modem's target at any SNR.
+    """
+    modem = scenario.modem
+    bits = [rate.payload for offered in rates for rate in offered if rate.unit == "bits"]
+    if scenario.cell.rate != "mcs" or modem.mcs is None or not bits:
+        return None
+    fading = fading_law(scenario.channel, Streams(scenario.seed), scenario.device)
+    levels = thresholds(modem, (min(bits), max(bits)), fading)
+    if not levels:
+        raise ScenarioError(
+            f"{scenario.name}: modem: no MCS keeps target_bler ({modem.target_bler:g}) on this "
+            "channel at any SNR; allow more errors, or set cell.rate to shannon"
+        )
+    return Levels(*zip(*levels, strict=True))
 
 
 def offered_rates(codec: Codec, shape: ImageShape, scenario: str) -> Sequence[Rate]:

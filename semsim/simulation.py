@@ -18,7 +18,14 @@ from semsim.adapting import run_adaptation
 from semsim.allocation.certificate import certificate
 from semsim.allocation.curves import CodecInUse, quality_curve
 from semsim.allocation.problem import Problem, pooled
-from semsim.assembly import Codecs, fading_law, offered_rates, power_rule, semantic_noise
+from semsim.assembly import (
+    Codecs,
+    fading_law,
+    modem_levels,
+    offered_rates,
+    power_rule,
+    semantic_noise,
+)
 from semsim.channels.devices import check_device
 from semsim.codecs.ftsc.codec import Ftsc
 from semsim.config import PluginConfig
@@ -93,7 +100,8 @@ class DownlinkRun:
         takes = (
             ftsc if isinstance(codec, Ftsc) else counted(rates[codec]) for codec in self.user_codecs
         )
-        budget = Budget(scenario.cell, scenario.compute, shape, tuple(takes))
+        levels = modem_levels(scenario, rates.values())
+        budget = Budget(scenario.cell, scenario.compute, shape, tuple(takes), levels)
         of_users = tuple(tuple(r.rho for r in rates[codec]) for codec in self.user_codecs)
         self.problem = Problem(budget, scenario.utility, curve, of_users)
         self.seconds = {"build": time.perf_counter() - started}

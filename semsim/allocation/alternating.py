@@ -121,7 +121,7 @@ class Alternating:
     def _ascend(self, gain: Array, start: Allocation) -> tuple[Allocation, str, list[float]]:
         """Return the last iterate of one drop ``[N]``, why it stopped, and U by iteration."""
         rho_step, share_step = self._steps_for(gain.size)
-        terms, last = self.problem.terms(gain), start
+        terms, last = self.problem.terms(gain).relaxed(), start
         utility = [float(terms.utility(start.rho, start.b_hz, start.p_w))]
         for _ in range(self.config.max_iterations):
             rho = rho_step.solve(terms, last)

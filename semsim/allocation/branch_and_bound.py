@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from semsim.allocation.config import BranchAndBoundConfig
-from semsim.allocation.limits import refuse_worthless
+from semsim.allocation.limits import refuse_levels, refuse_worthless
 from semsim.allocation.problem import Problem, check_gain
 from semsim.allocation.relaxation import FREE, Index, Mask, Users, exponent, falling_root
 from semsim.allocation.terms import Terms
@@ -79,8 +79,9 @@ class BranchAndBound:
         """Solve every drop.
 
         Raises:
-            AllocationError: if ``state`` has no users or a gain is not positive, or the problem
-                has no solution (see :func:`solve`); the message names the drop and the remedy.
+            AllocationError: if ``state`` has no users or a gain is not positive, the modem has
+                levels, or the problem has no solution (see :func:`solve`); the message names the
+                drop and the remedy.
         """
         check_gain(state)
         drops = state.gain.shape[:-1]
@@ -89,6 +90,7 @@ class BranchAndBound:
         nodes, status = np.empty(drops, dtype=np.int64), np.empty(drops, dtype="<U9")
         for drop in np.ndindex(drops):
             terms = self.problem.terms(state.gain[drop])
+            refuse_levels(terms, self.config.kind)
             try:
                 found = solve(terms, self.config.tolerance, self.config.max_nodes)
             except AllocationError as error:

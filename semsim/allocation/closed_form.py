@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import lambertw
 
 from semsim.allocation.config import ClosedFormConfig
-from semsim.allocation.limits import refuse_limits, refuse_worthless
+from semsim.allocation.limits import refuse_levels, refuse_limits, refuse_worthless
 from semsim.allocation.problem import Problem, check_gain
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Array, DownlinkState
@@ -57,11 +57,13 @@ class ClosedForm:
 
         Raises:
             AllocationError: if ``state`` has no users or a gain is not positive, a user has a
-                deadline or a least ρ, or the power that comes out is more than the cell has.
+                deadline or a least ρ, the modem has levels, or the power that comes out is more
+                than the cell has.
         """
         check_gain(state)
         terms = self.problem.terms(state.gain)
         refuse_limits(terms, "closed_form")
+        refuse_levels(terms, "closed_form")
         refuse_worthless(terms)
         c, nats = terms.noise_over_gain_w_per_hz, terms.bits * math.log(2)
         gamma = terms.lambda_delay / (terms.lambda_energy * terms.bandwidth_hz * c)

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from semsim.allocation.baselines import Equal
 from semsim.allocation.config import BestRateFixedPowerConfig, EqualConfig
 from semsim.allocation.exact.spectral import excess
-from semsim.allocation.limits import refuse_limits, refuse_worthless
+from semsim.allocation.limits import refuse_levels, refuse_limits, refuse_worthless
 from semsim.allocation.problem import Problem
 from semsim.allocation.terms import Terms
 from semsim.types import Allocation, Array, DownlinkState
@@ -66,12 +66,13 @@ class BestRateFixedPower:
         """Share in every drop.
 
         Raises:
-            AllocationError: if ``state`` has no users, a user has a limit that is not kept, or
-                sending nothing is best.
+            AllocationError: if ``state`` has no users, a user has a limit that is not kept,
+                the modem has levels, or sending nothing is best.
         """
         p_w = self.config.power_share * self._equal.allocate(state).p_w
         terms = self.problem.terms(state.gain)
         refuse_limits(terms, self.config.kind)
+        refuse_levels(terms, self.config.kind)
         refuse_worthless(terms)
         cell = _Cell(terms, p_w)
         point, done = cell.start(), np.zeros(state.gain.shape[:-1], dtype=np.bool_)

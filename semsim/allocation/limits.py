@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from semsim.allocation.terms import Terms
@@ -41,6 +43,19 @@ def refuse_worst(terms: Terms) -> None:
         raise AllocationError(
             "utility.quality is 'min', and this method maximises sums over users; use "
             "`allocator: {kind: exact}`, or a rule such as 'equal'"
+        )
+
+
+def refuse_levels(terms: Terms, kind: str) -> None:
+    """Refuse a modem's levels for methods whose answer is only right for Shannon's rate.
+
+    Raises:
+        AllocationError: if the modem has levels.
+    """
+    if math.isfinite(terms.nats_per_hz_max):
+        raise AllocationError(
+            f"the cell has `rate: mcs`, and allocator '{kind}' solves the problem of Shannon's "
+            "rate only; use `allocator: {kind: exact}`"
         )
 
 

@@ -126,11 +126,16 @@ class Problem:
         def each(value: Values) -> Array:
             return np.array(np.broadcast_to(value, users), dtype=np.float64)
 
+        levels = budget.levels
+        gap, per_shannon, most = 1.0, 1.0, math.inf
+        if levels is not None:
+            gap, per_shannon = levels.gap, levels.share
+            most = levels.bits_per_hz[-1] * math.log(2) / per_shannon
         return Terms(
-            noise_over_gain_w_per_hz=budget.noise_psd_w_per_hz / gain,
+            noise_over_gain_w_per_hz=gap * budget.noise_psd_w_per_hz / gain,
             worth=share * slopes_db,
             constant=float((share * offsets_db).sum()),
-            bits=each(budget.image_bits),
+            bits=each(budget.image_bits / per_shannon),
             t0_s=each(budget.t0_s),
             kappa_s=each(budget.kappa_s),
             compute_power_w=each(budget.compute_power_w),
@@ -142,6 +147,8 @@ class Problem:
             bandwidth_hz=budget.cell.bandwidth_hz,
             power_w=budget.cell.power_w,
             worst=worst,
+            nats_per_hz_max=most,
+            levels=levels,
         )
 
     def grid(self, users: int) -> list[Array]:

@@ -86,14 +86,18 @@ class _Program:
         return value / self.unit, gradient / self.unit
 
     def slack(self, w: Array) -> Array:
-        """Return what is left of b_max, of p_max, until T and until the deadlines."""
+        """Return what is left of b_max, of p_max, until T, the deadlines and the highest rate."""
         terms = self.terms
         _, b_hz, p_w, _, _, delay_s = self.parts(w)
         log_delay = np.log(delay_s)
         due = np.isfinite(terms.deadline_s)
         shares = [1 - b_hz.sum() / terms.bandwidth_hz, 1 - p_w.sum() / terms.power_w]
         until_deadline = np.log(terms.deadline_s[due]) - log_delay[due]
-        return np.concatenate([shares, w[-1] - log_delay, until_deadline])
+        left = [np.array(shares), w[-1] - log_delay, until_deadline]
+        if math.isfinite(terms.nats_per_hz_max):
+            most_w = b_hz * terms.noise_over_gain_w_per_hz * np.expm1(terms.nats_per_hz_max)
+            left.append(np.log(most_w / p_w))
+        return np.concatenate(left)
 
     def slack_jacobian(self, w: Array) -> Array:
         """Return the derivatives of :meth:`slack`, one row each."""
@@ -106,7 +110,11 @@ class _Program:
         until_slowest = np.hstack([*(np.diag(d / delay_s) for d in by_user), np.ones((n, 1))])
         until_deadline = until_slowest[np.isfinite(terms.deadline_s)].copy()
         until_deadline[:, -1] = 0
-        return np.concatenate([shares, until_slowest, until_deadline])
+        rows = [shares, until_slowest, until_deadline]
+        if math.isfinite(terms.nats_per_hz_max):
+            nothing = np.zeros((n, n))
+            rows.append(np.hstack([nothing, np.eye(n), -np.eye(n), np.zeros((n, 1))]))
+        return np.concatenate(rows)
 
     def allocation(self, w: Array) -> Allocation:
         """Return ``w`` as an allocation, brought back inside what SLSQP passed by its tolerance."""
@@ -197,7 +205,7 @@ class Slsqp:
         succeeded, spread = np.zeros(drops, dtype=np.int64), np.zeros(drops)
         for drop in np.ndindex(drops):
             try:
-                best, utility = self._best(self.problem.terms(state.gain[drop]))
+                best, utility = self._best(self.problem.terms(state.gain[drop]).relaxed())
             except AllocationError as error:
                 raise AllocationError(f"drop {drop}: {error}") from error
             rho[drop], b_hz[drop], p_w[drop] = best.rho, best.b_hz, best.p_w

@@ -60,12 +60,6 @@ def _rows(parameter: cp.Parameter) -> list[cp.Expression]:
     return [parameter[i] for i in range(parameter.shape[0])]
 
 
-def _rate_bps(terms: Terms, b_hz: Array, p_w: Array) -> Array:
-    noise_w = b_hz * terms.noise_over_gain_w_per_hz
-    rate: Array = b_hz * np.log1p(p_w / noise_w) / math.log(2)
-    return rate
-
-
 class RhoStep:
     """P2.2: ρ for fixed b and p, and for fixed T unless ``joint``.
 
@@ -104,7 +98,7 @@ class RhoStep:
         """Enter the previous iterate ``last`` of one drop, all ``[N]``."""
         worth = terms.worth / terms.worth.mean() if self.joint else np.ones_like(terms.worth)
         weight = terms.lambda_energy * worth / terms.worth
-        on_air_s = last.rho * terms.bits / _rate_bps(terms, last.b_hz, last.p_w)
+        on_air_s = last.rho * terms.bits / terms.rate_bps(last.b_hz, last.p_w)
         saved_s = terms.kappa_s * last.rho
         energy = weight / 2 * last.p_w * on_air_s
         saving = weight * terms.compute_power_w * saved_s
@@ -142,6 +136,8 @@ class ShareStep:
         min  λ_2 T + λ_3 Σ E'/2 [(p/p')² (ρ/ρ')² + τ²]
         s.t. r'/r(b, p) <= τ,   τ ρD_0/r' + t_0 - κρ <= T,   Σb <= b_max,   Σp <= p_max
 
+    and r <= b X_max/ln2 where a modem has a highest rate.
+
     τ stands for r'/r in energy and delay alike, so that one cone a user serves both.
 
     Args:
@@ -158,6 +154,7 @@ class ShareStep:
         tau = cp.Variable(users)
         self._rate = cp.Parameter((4, users), nonneg=True)
         self._costs = cp.Parameter((5, users), nonneg=True)
+        self._most = cp.Parameter(users, nonneg=True)
         width, log_c, noise, signal = _rows(self._rate)
         power_share, power_cost, time_cost, on_air_cost, saved_cost = _rows(self._costs)
         received = cp.multiply(noise, self._x) + cp.multiply(signal, self._y)
@@ -169,6 +166,8 @@ class ShareStep:
             cp.sum(self._x) <= 1,
             power_share @ self._y <= 1,
         ]
+        if problem.budget.levels is not None:
+            constraints.append(s <= cp.multiply(self._most, self._x))
         if problem.config.lambda_delay > 0:  # otherwise T is free, and limits nothing
             slowest = cp.Variable()
             cost += slowest
@@ -177,7 +176,7 @@ class ShareStep:
 
     def set(self, terms: Terms, last: Allocation, rho: Array) -> None:
         """Enter the previous iterate ``last`` and the new ``rho`` of one drop, all ``[N]``."""
-        rate_bps = _rate_bps(terms, last.b_hz, last.p_w)
+        rate_bps = terms.rate_bps(last.b_hz, last.p_w)
         energy = terms.lambda_energy / 2 * last.p_w * last.rho * terms.bits / rate_bps
         on_air = terms.lambda_delay * rho * terms.bits / rate_bps
         computing_s = terms.t0_s - terms.kappa_s * rho
@@ -202,6 +201,8 @@ class ShareStep:
         gamma = self._unit_w / full_band_noise_w
         c = np.maximum(gamma, 1.0)
         width = terms.bandwidth_hz / (rate_bps * math.log(2))
+        if math.isfinite(terms.nats_per_hz_max):
+            self._most.value = width * terms.nats_per_hz_max
         self._rate.value = width * np.stack([np.ones_like(c), np.log(c), 1 / c, gamma / c])
 
     def solve(self, terms: Terms, last: Allocation, rho: Array) -> Allocation:

@@ -7,15 +7,22 @@ With t = T - t_0, τ = t + κρ and c = σ²/g the problem reads, in SI units,
           ρ_min <= ρ <= ρ_max,   t_0 + τ - κρ <= min(T, deadline)
 
 up to a constant. Users may differ in everything: codec, quality curve, image, weight, deadline.
+
+A modem has levels, none of which is above a log2(1 + SNR/Γ), cut at the highest. Then c = Γσ²/g, D
+is in units of a bits, and :meth:`Terms.relaxed` is the problem with that curve, which the solvers
+take; its optimum bounds what the modem can do.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from semsim.engine.levels import Levels
 from semsim.types import Array
 
 
@@ -39,11 +46,12 @@ class Terms:
     """One drop, or many: arrays are ``[N]`` or ``[..., N]``, and broadcast.
 
     Attributes:
-        noise_over_gain_w_per_hz: ``[..., N]`` c = σ²/g, the noise as it would look at the sender.
+        noise_over_gain_w_per_hz: ``[..., N]`` c = σ²/g, the noise as it would look at the sender;
+            Γσ²/g where the modem has levels.
         worth: l = λ_1 b_q (divided by N where quality is averaged) times the user's weight: what a
             factor e in ρ brings.
         constant: the part of U that nothing changes, ``Σ λ_1 a_q`` in the same units.
-        bits: D, the bits on the air at ρ = 1.
+        bits: D, the bits on the air at ρ = 1; over a where the modem has levels.
         t0_s: computing time as ρ → 0.
         kappa_s: κ, the computing time that a unit of ρ saves.
         compute_power_w: P_c = ω_c f³, drawn while computing.
@@ -55,6 +63,8 @@ class Terms:
         bandwidth_hz: b_max.
         power_w: p_max.
         worst: where quality is that of the worst user; every ``worth`` is 0 then.
+        nats_per_hz_max: the modem's highest rate over a, in nats/s/Hz; infinity for Shannon's.
+        levels: the modem's, which utility and delay go by; the solvers leave them out.
     """
 
     noise_over_gain_w_per_hz: Array
@@ -72,6 +82,12 @@ class Terms:
     bandwidth_hz: float
     power_w: float
     worst: Worst | None = None
+    nats_per_hz_max: float = math.inf
+    levels: Levels | None = None
+
+    def relaxed(self) -> Terms:
+        """Return the problem with the smooth rate that no level of the modem lies above."""
+        return replace(self, levels=None)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -106,10 +122,20 @@ class Terms:
         )
         return utility
 
-    def _time_on_air_s(self, rho: Array, b_hz: Array, p_w: Array) -> Array:
-        c = self.noise_over_gain_w_per_hz
+    def rate_bps(self, b_hz: Array, p_w: Array) -> Array:
+        """Return each user's rate ``[..., N]``, in the unit of ``bits`` a second."""
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            rate_bps = b_hz * np.log1p(p_w / (b_hz * c)) / np.log(2)
+            snr = p_w / (b_hz * self.noise_over_gain_w_per_hz)  # over Γ
+            if self.levels is None:
+                bits_per_hz = np.minimum(np.log1p(snr), self.nats_per_hz_max) / np.log(2)
+            else:
+                bits_per_hz = self.levels.of(snr * self.levels.gap) / self.levels.share
+            rate: Array = b_hz * bits_per_hz
+        return rate
+
+    def _time_on_air_s(self, rho: Array, b_hz: Array, p_w: Array) -> Array:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate_bps = self.rate_bps(b_hz, p_w)
             on_air_s: Array = np.where(rho > 0, rho * self.bits / rate_bps, 0.0)
         return on_air_s
 
@@ -123,7 +149,7 @@ class Terms:
         }
         return replace(self, **wide)
 
-    def rows(self, index: Array | slice) -> Terms:
+    def rows(self, index: NDArray[Any] | slice) -> Terms:
         """Return some of the drops of flat terms."""
         some: dict[str, Any] = {
             name: value[index] for name, value in self._arrays() if value.ndim > 1

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from semsim.engine.computing import PIXEL_BITS, Computing, FtscOperations
 from semsim.engine.config import CellConfig, ComputeConfig
+from semsim.engine.levels import Levels
 from semsim.types import Array, ImageShape
 from semsim.units import dbm_to_w
 
@@ -45,6 +46,7 @@ class Budget:
         shape: ``(C, H, W)`` of the images; the paper has C = 3.
         computing: what the users' codecs take, one for all or one a user; FTSC's where none is
             given.
+        levels: the rates that the modem has; Shannon's, as FTSC has it, where none are given.
 
     Raises:
         ValueError: if ``shape`` is not three positive sizes, or the codec has fewer filters than
@@ -55,6 +57,7 @@ class Budget:
     compute: ComputeConfig
     shape: ImageShape
     computing: tuple[Computing, ...] = ()
+    levels: Levels | None = None
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
@@ -121,9 +124,15 @@ class Budget:
         noise_w = np.multiply(b_hz, self.noise_psd_w_per_hz)
         return ratio(np.multiply(p_w, gain), noise_w, otherwise=0.0)
 
-    def rate_bps(self, gain: Values, b_hz: Values, p_w: Values) -> Array:
+    def shannon_bps(self, gain: Values, b_hz: Values, p_w: Values) -> Array:
         """Return the data rate r = b·log2(1 + SNR) of eq. (22), in bit/s."""
         return np.multiply(b_hz, np.log1p(self.snr(gain, b_hz, p_w)) / math.log(2))
+
+    def rate_bps(self, gain: Values, b_hz: Values, p_w: Values) -> Array:
+        """Return the data rate in bit/s: of :attr:`levels` where there are any, or eq. (22)."""
+        if self.levels is None:
+            return self.shannon_bps(gain, b_hz, p_w)
+        return np.multiply(b_hz, self.levels.of(self.snr(gain, b_hz, p_w)))
 
     def transmit_time_s(self, rho: Values, gain: Values, b_hz: Values, p_w: Values) -> Array:
         """Return T_trans = ρ·D_0/r of eq. (16); infinite where the rate is zero."""

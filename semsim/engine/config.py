@@ -169,9 +169,10 @@ class CellConfig(Strict):
     fading: Annotated[Fading, Field(discriminator="model")] = IndependentFading()
     """Small-scale fading: new every slot."""
     rate: Literal["shannon", "mcs"] = "shannon"
-    """Which rate time and energy on the air are charged at: ``shannon``, as FTSC eq. (16), or
-    ``mcs``, that of the channel uses which the modem really took. Allocators plan with Shannon's
-    in any case."""
+    """Which rate allocators plan with, and time and energy on the air are charged at: ``shannon``,
+    as FTSC eq. (16), or ``mcs``, that of the modem. It is charged by the channel uses really taken,
+    and planned from the SNR on at which each MCS keeps the modem's `target_bler` (Shannon's where
+    the modem has no `mcs`)."""
 
     @model_validator(mode="after")
     def _carrier(self) -> CellConfig:

@@ -217,7 +217,7 @@ class Downlink:
         compute_s = budget.compute_time_s(rho)
         energy_j = budget.air_energy_j(transmit_s, p_w) + budget.compute_energy_j(rho)
         achieved_bps = ratio(columns["bits_arrived"], modem_air_s, otherwise=0.0)
-        columns["rate_shannon_bps"] = budget.rate_bps(self._gain, b_hz, p_w).tolist()
+        columns["rate_shannon_bps"] = budget.shannon_bps(self._gain, b_hz, p_w).tolist()
         columns["rate_achieved_bps"] = achieved_bps.tolist()
         columns["transmit_s"] = transmit_s.tolist()
         columns["compute_s"] = compute_s.tolist()

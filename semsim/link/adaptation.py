@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
+from torch import Tensor
 
 from semsim.channels.coding import Mcs, Segments, fill, mcs_table, segment
 from semsim.link.bler import curve, mutual_information
 from semsim.link.coder import Plan
+from semsim.link.config import ModemConfig
 from semsim.types import Csi
 from semsim.units import db_to_linear
 
@@ -16,6 +19,8 @@ from semsim.units import db_to_linear
 #: at 256×256 each doubling of the bits is worth about 3 dB, and one bit a pixel is 21 dB (JPEG) to
 #: 25 dB (HEVC) above the mid-grey of an outage: some seven doublings.
 _DOUBLINGS_AT_ONE_BIT = 7.0
+#: Where the least SNR of an MCS is looked for, and how closely.
+_SNR_RANGE_DB, _SNR_STEP_DB = (-25.0, 60.0), 1e-3
 #: How far predictions may be off (tests/theory/test_link_adaptation.py).
 _MARGIN_DB = 0.3
 
@@ -83,6 +88,53 @@ def best_for_quality(
         return arrives * max(doublings, 0.0)
 
     return max(_plans(plans, table), key=expected)
+
+
+def thresholds(
+    config: ModemConfig, payloads: Sequence[int], fading: Tensor | None
+) -> list[tuple[float, float]]:
+    """Return from which SNR on the modem sends at which rate.
+
+    Args:
+        config: a modem whose ``mcs`` is an index or ``adaptive``.
+        payloads: bits that it may be asked to send; a level keeps the target for all of them.
+        fading: ``[D, m]`` draws of the power gain that both ends know, if there is fading.
+
+    Returns:
+        By MCS the least linear SNR at which a payload's predicted error rate, 0.3 dB below, is
+        within the target, and information bits a channel use, CRC and rounding counted; both rise.
+        Schemes that another beats in both are left out, and those that never keep the target.
+    """
+    table = mcs_table(config.mcs_table)
+    schemes = table if config.mcs == "adaptive" else [table[int(config.mcs or 0)]]
+    csi = Csi(torch.ones(1), fading)
+    found = []
+    for mcs in schemes:
+        plans = [plan_payload(bits, mcs) for bits in payloads]
+        snr = max(_least_snr(plan, config.target_bler, csi) for plan in plans)
+        rates = [bits / plan.uses for bits, plan in zip(payloads, plans, strict=True)]
+        found.append((snr, min(rates)))
+    levels: list[tuple[float, float]] = []
+    for snr, efficiency in sorted(found):
+        if math.isfinite(snr) and (not levels or efficiency > levels[-1][1]):
+            levels.append((snr, efficiency))
+    return levels
+
+
+def _least_snr(plan: Plan, target: float, csi: Csi) -> float:
+    """Return the least linear SNR to send ``plan`` at, to 0.001 dB; infinite if there is none."""
+
+    def kept(snr_db: float) -> bool:
+        safe = db_to_linear(snr_db - _MARGIN_DB)
+        return payload_error_rate(plan.mcs, plan.segments, safe, csi) <= target
+
+    low_db, high_db = _SNR_RANGE_DB
+    if not kept(high_db):
+        return math.inf
+    while high_db - low_db > _SNR_STEP_DB:
+        middle_db = (low_db + high_db) / 2
+        low_db, high_db = (low_db, middle_db) if kept(middle_db) else (middle_db, high_db)
+    return db_to_linear(high_db + _SNR_STEP_DB)  # so that rounding loses nothing
 
 
 def _plans(plans: Callable[[Mcs], Plan | None], table: int) -> list[Plan]:

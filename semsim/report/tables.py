@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -128,6 +129,11 @@ def _allocators(results: Results) -> Table:
         f"{results.summary['quality_curve']}); at rates sent, the codec's nearest rate below; "
         "measured, the PSNR of the delivered images instead of the curve."
     )
+    if any(math.isinf(row["utility"]) for row in results.summary["allocators"].values()):
+        note += (
+            " Minus infinity: some user's SNR is below the modem's lowest level, so that by the "
+            "plan its image never arrives."
+        )
     slots = results.summary["slots"]
     return Table(f"Allocators on the same {slots} slot{'s' * (slots > 1)}", heads, rows, note)
 

@@ -8,6 +8,7 @@ import torch
 from semsim.allocation.config import ExactConfig
 from semsim.allocation.exact.grid import on_grid
 from semsim.allocation.exact.optimum import Convert, optimise
+from semsim.allocation.exact.steps import at_levels
 from semsim.allocation.problem import Problem, check_gain
 from semsim.types import Allocation, DownlinkState
 
@@ -16,8 +17,8 @@ class Exact:
     """Prices, compression and T by Newton's method; see ``docs/allocation.md``.
 
     ``Allocation.info`` holds ``iterations`` and ``status`` (strings ``[...]``: ``settled``, or
-    ``unsettled`` where Newton's method found no rest; the certificate's gap then tells what the
-    allocation is worth).
+    ``unsettled`` where Newton's method found no rest, or a modem's levels no way to keep deadlines;
+    the certificate's gap then tells what the allocation is worth).
 
     Args:
         config: where to compute.
@@ -40,11 +41,14 @@ class Exact:
         """
         check_gain(state)
         terms = self.problem.terms(state.gain)
+        smooth = terms.relaxed()
         device = self.config.device
         convert = None if device is None else _to_torch(device)
-        found = optimise(terms, convert=convert, bound=False)
+        found = optimise(smooth, convert=convert, bound=False)
         if self.config.rates == "grid":
-            found = on_grid(terms, self.problem.grid(state.users), found)
+            found = on_grid(smooth, self.problem.grid(state.users), found)
+        if terms.levels is not None:
+            found = at_levels(terms, terms.levels, found)
         status = np.where(found.settled, "settled", "unsettled")
         info: dict[str, object] = {"iterations": found.iterations, "status": status}
         return Allocation(found.rho, found.b_hz, found.p_w, info)

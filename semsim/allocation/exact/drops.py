@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from semsim.allocation.exact.spectral import Values, namespace
+from semsim.allocation.exact.spectral import Values, namespace, nats_per_hz
 from semsim.allocation.terms import Terms
 
 #: λ_3 p_max over the larger of λ_1 b_q and λ_2, where λ_3 is zero or less than that.
@@ -34,6 +34,7 @@ class Drops:
         trifle: what that adds to it.
         bandwidth_hz: b_max.
         power_w: p_max.
+        x_max: the largest X, infinity where the rate is Shannon's.
     """
 
     c: Values
@@ -50,6 +51,7 @@ class Drops:
     trifle: float
     bandwidth_hz: float
     power_w: float
+    x_max: float = math.inf
 
     @classmethod
     def of(cls, terms: Terms, convert: Any = np.asarray) -> Drops:
@@ -82,7 +84,12 @@ class Drops:
             trifle=max(0.0, least - terms.lambda_energy),
             bandwidth_hz=terms.bandwidth_hz,
             power_w=terms.power_w,
+            x_max=terms.nats_per_hz_max,
         )
+
+    def nats_per_hz(self, m: Values) -> Values:
+        """Return the best X at ``m`` = μ/(A c), which the modem may hold down."""
+        return nats_per_hz(m).clip(None, self.x_max)
 
     def time_on_air_s(self, rho: Values, slowest_s: Values) -> Values:
         """Return τ for ``rho [N, M]`` where the slowest user is done after ``slowest_s [M]``."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.response import Prices
-from semsim.allocation.exact.spectral import Values, namespace, nats_per_hz
+from semsim.allocation.exact.spectral import Values, namespace
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Dual:
         """Return h(A, μ) at ``a`` > 0, and dh/dA."""
         xp = namespace(a)
         c, per_hz = self.drops.c, self.prices.per_hz
-        x = nats_per_hz(per_hz / (a * c))
+        x = self.drops.nats_per_hz(per_hz / (a * c))
         by_a = c * xp.expm1(x) / x
         return a * by_a + per_hz / x, by_a
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.response import Prices, Reduced, reduce
-from semsim.allocation.exact.spectral import Values, excess, namespace, nats_per_hz
+from semsim.allocation.exact.spectral import Values, excess, namespace
 
 #: A relative step below which the next one, about its square, changes nothing that matters.
 _SETTLED = 3e-7
@@ -82,10 +82,11 @@ def with_power_to_spare(drops: Drops) -> Point:
     """Return the solution for κ = 0 and ν = 0: a start where power does not bind."""
     xp = namespace(drops.c)
     delay = drops.lambda_delay or 1.0  # where only deadlines matter, any start will do
-    x = nats_per_hz(delay / (drops.bandwidth_hz * drops.lambda_energy * drops.c))
-    rho = _best_rho(drops, drops.lambda_energy * drops.nats * drops.c * xp.exp(x))
+    l3, per_hz = drops.lambda_energy, delay / drops.bandwidth_hz  # over t
+    x = drops.nats_per_hz(per_hz / (l3 * drops.c))
+    rho = _best_rho(drops, drops.nats * (l3 * drops.c * xp.expm1(x) + per_hz) / x)
     t = xp.sum(rho * drops.nats / x, axis=0) / drops.bandwidth_hz
-    return _point(drops, rho, t, delay * t / drops.bandwidth_hz, 0.0 * t)
+    return _point(drops, rho, t, per_hz * t, 0.0 * t)
 
 
 def with_all_power(drops: Drops, rho: Values) -> Point:
@@ -102,20 +103,20 @@ def with_all_power(drops: Drops, rho: Values) -> Point:
     y = mean_c * xp.exp(x) * excess(x)
     for _ in range(3):
         for _ in range(3):
-            x = nats_per_hz(y / c)
+            x = drops.nats_per_hz(y / c)
             on_band, on_power = rho / x, rho * c * xp.expm1(x) / x
-            by_log_y = rho * y / (c * x**3 * xp.exp(x))
+            by_log_y = xp.where(x < drops.x_max, rho * y / (c * x**3 * xp.exp(x)), 0.0)
             band, power = xp.sum(on_band, axis=0), xp.sum(on_power, axis=0)
             slope = xp.sum(y * by_log_y, axis=0) / power + xp.sum(by_log_y, axis=0) / band
             step = (xp.log(power / band) - math.log(power_w / bandwidth_hz)) / slope
-            y = y * xp.exp(-step.clip(-3.0, 3.0))
-        x = nats_per_hz(y / c)
+            y = y * xp.exp(-xp.where(slope > 0, step, 0.0).clip(-3.0, 3.0))
+        x = drops.nats_per_hz(y / c)
         t = xp.sum(rho * drops.nats / x, axis=0) / bandwidth_hz
         delay = drops.lambda_delay or 1.0
         spare = delay - drops.lambda_energy * y * bandwidth_hz
         per_w = t * spare.clip(1e-3 * delay, None) / (power_w + y * bandwidth_hz)
         a = drops.lambda_energy * t + per_w
-        rho = _best_rho(drops, a / t * drops.nats * c * xp.exp(x))
+        rho = _best_rho(drops, a / t * drops.nats * (c * xp.expm1(x) + y) / x)
     return _point(drops, rho, t, y * a, per_w)
 
 

@@ -30,7 +30,7 @@ Convert = Callable[[Array], Values]
 
 
 def optimise(terms: Terms, *, convert: Convert | None = None, bound: bool = True) -> Solution:
-    """Return the optimum of P1 for all drops of ``terms``.
+    """Return the optimum of P1 for all drops of ``terms``, levels of the modem left out.
 
     Args:
         terms: the problem.
@@ -40,6 +40,7 @@ def optimise(terms: Terms, *, convert: Convert | None = None, bound: bool = True
     Raises:
         AllocationError: if there is no optimum, or deadlines cannot be met.
     """
+    terms = terms.relaxed()
     if terms.worst is None or terms.worst.weight == 0:
         refuse_worthless(replace(terms, worst=None))
     if terms.lambda_delay == 0 and not np.isfinite(terms.deadline_s).all():

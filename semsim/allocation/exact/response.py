@@ -2,7 +2,7 @@
 
 At prices μ of a hertz and ν of a watt and with T given, user n is worth
 
-    φ(ρ) = l ln ρ + ε ρ - ψ,    ψ = s h(A, μ),    h = min over X of [A c (e^X - 1) + μ]/X,
+    φ(ρ) = l ln ρ + ε ρ - ψ,    ψ = s h(A, μ),    h = min over X <= X_max of [A c (e^X - 1) + μ]/X,
 
 with τ = t + κρ the time on the air, s = ρ D ln 2/τ the rate in nats, A = λ_3 τ + ν the price of a
 watt for as long as it is needed, and ε = λ_3 P_c κ the computing energy that a unit of ρ saves.
@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from semsim.allocation.exact.drops import Drops
-from semsim.allocation.exact.spectral import Values, namespace, nats_per_hz
+from semsim.allocation.exact.spectral import Values, namespace
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Shares:
 def shares(drops: Drops, rho: Values, prices: Prices) -> Shares:
     """Return bandwidth and power of users who send ``rho`` at least cost."""
     tau = drops.time_on_air_s(rho, prices.slowest_s)
-    x = nats_per_hz(prices.per_hz / ((drops.lambda_energy * tau + prices.per_w) * drops.c))
+    x = drops.nats_per_hz(prices.per_hz / ((drops.lambda_energy * tau + prices.per_w) * drops.c))
     b_hz = rho * drops.nats / (tau * x)
     return Shares(x, b_hz, b_hz * drops.c * namespace(x).expm1(x))
 
@@ -77,14 +77,14 @@ def reduce(drops: Drops, log_rho: Values, prices: Prices) -> Reduced:
     rho = xp.exp(log_rho)
     tau = drops.time_on_air_s(rho, prices.slowest_s)
     a = l3 * tau + prices.per_w
-    x = nats_per_hz(mu / (a * c))
+    x = drops.nats_per_hz(mu / (a * c))
     s = rho * drops.nats / tau
     power = c * xp.expm1(x)
     h_a, h_mu = power / x, 1 / x
     h = a * h_a + mu * h_mu
-    # h has the Hessian -(1, -q)(1, -q)ᵀ/(A c X³ e^X) in (μ, A).
+    # h has the Hessian -(1, -q)(1, -q)ᵀ/(A c X³ e^X) in (μ, A), and is flat where X is held.
     q = mu / a
-    bend = s / (a * (c + power) * x * x * x)
+    bend = xp.where(x < drops.x_max, s / (a * (c + power) * x * x * x), 0.0)
     # By u = ln ρ, T, μ and ν in turn. τ has the slope κρ in u and 1 in T.
     # A later T is of no use to those whose deadline comes first.
     moved = xp.astype(~xp.isfinite(drops.deadline), rho.dtype)
