@@ -87,7 +87,7 @@ class Terms:
 
     def relaxed(self) -> Terms:
         """Return the problem with the smooth rate that no level of the modem lies above."""
-        return replace(self, levels=None)
+        return self if self.levels is None else replace(self, levels=None)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from semsim.allocation.exact.response import Prices, Reduced, reduce
 from semsim.allocation.exact.spectral import Values, excess, namespace
 
 #: A relative step below which the next one, about its square, changes nothing that matters.
-_SETTLED = 3e-7
+_SETTLED = 3e-6
 #: The longest step of a logarithm.
 _LONGEST = 2.5
 #: The share of a user's time on the air that a step leaves at least.

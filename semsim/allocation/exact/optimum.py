@@ -59,10 +59,9 @@ def _in_batches(terms: Terms, *, convert: Convert, bound: bool) -> Solution:
     flat = terms.flat()
     count, users = flat.shape
     size = max(1, (_BATCH if convert is np.asarray else _TORCH_BATCH) // users)
-    parts = [
-        _optimise(flat.rows(slice(first, first + size)), convert, bound)
-        for first in range(0, count, size)
-    ]
+    batches = [slice(first, first + size) for first in range(0, count, size)]
+    some = [flat] if len(batches) == 1 else map(flat.rows, batches)
+    parts = [_optimise(part, convert, bound) for part in some]
     drops = terms.shape[:-1]
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
     return Solution(*(column.reshape((*drops, *column.shape[1:])) for column in joined))

@@ -34,8 +34,7 @@ class Optimum:
 def solve(drops: Drops) -> Optimum:
     """Return the optimum of every drop; where the search has not settled, the point says so."""
     xp = namespace(drops.c)
-    never = xp.zeros_like(drops.c[0]) - xp.inf
-    free = drops.before(never)
+    free = replace(drops, deadline=xp.zeros_like(drops.deadline) + xp.inf)
     best = _climb(free, with_power_to_spare(free))
     earliest = xp.min(drops.deadline + 0 * drops.c, axis=0)
     late = best.point.prices.slowest_s > earliest

@@ -34,8 +34,11 @@ def namespace(values: Values) -> Any:
 def excess(x: Values) -> Values:
     """Return x - 1 + e^(-x) for x >= 0, to full relative precision."""
     xp = namespace(x)
+    plain = x + xp.expm1(-x)
+    if bool(xp.all(x >= _SMALL)):
+        return plain
     series = x * x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x * (1 / 720 - x / 5040)))))
-    return xp.where(x < _SMALL, series, x + xp.expm1(-x))
+    return xp.where(x < _SMALL, series, plain)
 
 
 def nats_per_hz(m: Values) -> Values:
@@ -45,12 +48,13 @@ def nats_per_hz(m: Values) -> Values:
         m: ``[...]`` positive and finite, float64.
     """
     xp = namespace(m)
-    root = xp.sqrt(2 * m.clip(max=_MIDDLE))
-    near = root * (1 - root * (1 / 3 - root * (11 / 72 - root * (43 / 540 - root * 769 / 17280))))
     # W_0 to one percent (Iacono and Boyd, 2017).
     log = xp.log1p((m.clip(min=_MIDDLE) - 1) / math.e)
-    far = 1 + log * (1 - xp.log1p(log) / (2 + log))
-    x = xp.where(m < _MIDDLE, near, far)
+    x = 1 + log * (1 - xp.log1p(log) / (2 + log))
+    if not bool(xp.all(m >= _MIDDLE)):
+        r = xp.sqrt(2 * m.clip(max=_MIDDLE))
+        near = r * (1 - r * (1 / 3 - r * (11 / 72 - r * (43 / 540 - r * 769 / 17280))))
+        x = xp.where(m < _MIDDLE, near, x)
     # Halley's steps on x + ln(x - 1 + e^-x) = ln m, nearly a straight line over ln m.
     log_m = xp.log(m)
     for _ in range(2):
