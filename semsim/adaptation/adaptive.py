@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from semsim.adaptation.procedure import Adapted, adapt
 from semsim.adaptation.radio import Radio
 from semsim.codecs.ftsc.autoencoder import QuantizedAutoencoder
-from semsim.codecs.ftsc.codec import Ftsc, shown
+from semsim.codecs.ftsc.codec import Ftsc, in_parts, shown_in_parts
+from semsim.codecs.ftsc.transport import Arrived
 from semsim.codecs.ftsc.tuning.config import TuningConfig
 from semsim.codecs.ftsc.tuning.receiver import Receiver
 from semsim.types import (
@@ -66,18 +67,23 @@ class AdaptiveFtsc(nn.Module):
     @torch.no_grad()
     def decode(self, received: Received | ReceivedBits, csi: Csi, rate: Rate) -> Output:  # noqa: ARG002
         """As the shared codec's, with this user's decoder; latents that arrived are kept."""
+        network, clean = self.network(rate.name), self._codec.denoiser(rate.name)
+        return shown_in_parts(network, self._arriving(received, rate), clean)
+
+    def _arriving(self, received: Received | ReceivedBits, rate: Rate) -> Iterator[Arrived]:
+        """Yield what arrives part by part, and keep it."""
         network = self.network(rate.name)
-        arrived = self._codec.transport.arrive(network, received, rate.shape)
-        lost = torch.zeros(len(arrived.maps[0]), dtype=torch.bool)
-        if isinstance(received, ReceivedBits) and received.failed is not None:
-            lost |= received.failed.cpu()
-        if arrived.outage is not None:
-            lost |= arrived.outage.cpu()
         kept = self._memory.setdefault(rate.name, deque(maxlen=self._remembered))
-        for i in (~lost).nonzero().flatten().tolist():
-            kept.append(tuple(level[i] for level in arrived.maps))
-        image = shown(network, arrived, self._codec.denoiser(rate.name))
-        return Output(image=image, outage=arrived.outage)
+        for part in in_parts(received, rate.shape):
+            arrived = self._codec.transport.arrive(network, part, rate.shape)
+            lost = torch.zeros(len(arrived.maps[0]), dtype=torch.bool)
+            if isinstance(part, ReceivedBits) and part.failed is not None:
+                lost |= part.failed.cpu()
+            if arrived.outage is not None:
+                lost |= arrived.outage.cpu()
+            for i in (~lost).nonzero().flatten().tolist():
+                kept.append(tuple(level[i] for level in arrived.maps))
+            yield arrived
 
     @torch.no_grad()
     def deployed(self, image: Tensor, name: str) -> Tensor:

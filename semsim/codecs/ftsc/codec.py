@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -161,20 +162,20 @@ class Ftsc(nn.Module):
 
         An image in outage is mid-grey.
         """
-        network, clean = self.network(rate.name), self.denoiser(rate.name)
-        step = at_once(*rate.shape[1:])
-        images, outages = [], []
-        for start in range(0, _length(received), step):
-            part = received.rows(slice(start, start + step))
-            arrived = self.transport.arrive(network, part, rate.shape)
-            images.append(shown(network, arrived, clean))
-            if arrived.outage is not None:
-                outages.append(arrived.outage)
-        return Output(image=torch.cat(images), outage=torch.cat(outages) if outages else None)
+        network = self.network(rate.name)
+        parts = in_parts(received, rate.shape)
+        arrived = (self.transport.arrive(network, part, rate.shape) for part in parts)
+        return shown_in_parts(network, arrived, self.denoiser(rate.name))
 
 
-def _length(received: Received | ReceivedBits) -> int:
-    return len(received.x if isinstance(received, Received) else received.bits)
+def in_parts(
+    received: Received | ReceivedBits, shape: ImageShape
+) -> Iterator[Received | ReceivedBits]:
+    """Yield what was received in parts small enough to be decoded at once."""
+    count = len(received.x if isinstance(received, Received) else received.bits)
+    step = at_once(*shape[1:])
+    for start in range(0, count, step):
+        yield received.rows(slice(start, start + step))
 
 
 def shown(network: QuantizedAutoencoder, arrived: Arrived, clean: Maps) -> Tensor:
@@ -183,6 +184,16 @@ def shown(network: QuantizedAutoencoder, arrived: Arrived, clean: Maps) -> Tenso
     if arrived.outage is None:
         return image
     return image.masked_fill(arrived.outage.view(-1, 1, 1, 1), 0.5)
+
+
+def shown_in_parts(network: QuantizedAutoencoder, parts: Iterable[Arrived], clean: Maps) -> Output:
+    """Show part after part, in the memory of one."""
+    images, outages = [], []
+    for arrived in parts:
+        images.append(shown(network, arrived, clean))
+        if arrived.outage is not None:
+            outages.append(arrived.outage)
+    return Output(image=torch.cat(images), outage=torch.cat(outages) if outages else None)
 
 
 def _as_they_are(maps: FeatureMaps) -> FeatureMaps:
