@@ -29,6 +29,7 @@ from semsim.engine.computing import FtscOperations, counted
 from semsim.engine.downlink import Downlink, SlotRecord
 from semsim.engine.dynamics.downlink import DynamicDownlink
 from semsim.engine.dynamics.figures import figures_of
+from semsim.engine.dynamics.pictures import FirstRequests
 from semsim.engine.topology import Places, draw_bearings_rad, draw_places
 from semsim.engine.traffic import UserSources
 from semsim.errors import ScenarioError
@@ -191,14 +192,19 @@ class DownlinkRun:
         for name, allocator in allocators.items():
             started = time.perf_counter()
             engine = self.engine()
+            firsts = FirstRequests(engine) if isinstance(engine, DynamicDownlink) else None
             for _ in range(self.scenario.slots):
                 report(done, total, f"{name}: slot {engine.slot + 1}")
                 frame, record = self._slot(engine, allocator)
                 frame.insert(0, "allocator", name)
                 frames.append(frame)
-                if record.slot == 0:
+                if firsts is not None:
+                    firsts.look(record)
+                elif record.slot == 0:
                     pictures[name] = _pictures(record, frame)
                 done += 1
+            if firsts is not None:
+                pictures[name] = firsts.pictures()
             self.seconds[name] = time.perf_counter() - started
         report(done, total, "done")
         slots = pd.concat(frames, ignore_index=True)

@@ -52,5 +52,4 @@ def on_probability(
     if on is None:
         return share
     memory = math.exp(-slot_s * (1 / config.on_s + 1 / config.off_s))
-    probability: Array = share + memory * (on - share)
-    return probability
+    return share + memory * (on.astype(np.float64) - share)

@@ -77,7 +77,7 @@ class World:
             self._moving = MovingScatter(cell, users, streams)
             self.gain = self._gain(self._moving.move(0, np.zeros(users), self.distance_m))
         self._requests = Requests(config.traffic, slot_s, (users,))
-        self.present = first_users(config.population, users, streams.numpy("population"))
+        self.present = first_users(config.population, (users,), streams.numpy("population"))
         self.left = np.zeros(users, dtype=np.bool_)
         self.turned_away = 0
         self.harvest_j = 0.0
@@ -91,9 +91,10 @@ class World:
         config = self._config
         if config.population is not None:
             rng = streams.numpy("population")
-            self.present, self.left, self.turned_away = come_and_go(
+            self.present, self.left, turned_away = come_and_go(
                 self.present, config.population, self._slot_s, rng
             )
+            self.turned_away = int(turned_away)
         if config.energy is not None:
             rng = streams.numpy("harvest")
             self.harvest_j = draw_harvest_j(config.energy, self._slot_s, rng)
