@@ -60,11 +60,11 @@ def _allocators(results: Results) -> Table:
     counts = next(iter(results.summary["allocators"].values()))
     note = (
         "Utility is that of FTSC eq. 24 on what each slot delivered, the mean over the slots: with "
-        f"the PSNR measured, and by the curve {results.summary['quality_curve']}. The gap is proven "
-        "for each slot's own problem (eq. 25), which knows of no other slot. Shares are of the "
-        f"{counts['arrived']} requests: late, whose deadline passed; lost, which found the queue "
-        "full, or whose user left; the rest still waits. Delay: from request to delivery, computing "
-        "included; age: of the oldest request of a user."
+        f"the PSNR measured, and by the curve {results.summary['quality_curve']}. The gap is "
+        "proven for each slot's own problem (eq. 25), which knows of no other slot. Shares are of "
+        f"the {counts['arrived']} requests: late, whose deadline passed; lost, which found the "
+        "queue full, or whose user left; the rest still waits. Delay: from request to delivery, "
+        "computing included; age: of the oldest request of a user."
     )
     return Table(
         f"Allocators in the same {results.summary['slots']} slots", heads, tuple(rows), note

@@ -8,6 +8,9 @@ from array_api_compat import array_namespace
 from semsim.engine.dynamics.arrays import Values
 from semsim.engine.dynamics.config import EnergyConfig
 
+#: Below it, a battery lasts for ever, and a quotient by it might overflow.
+_LEAST_W = 1e-150
+
 
 def draw_harvest_j(config: EnergyConfig, slot_s: float, rng: np.random.Generator) -> float:
     """Return the energy that a slot brings, in joules."""
@@ -47,7 +50,7 @@ def until_empty(wanted_s: Values, power_w: Values, energy_j: Values) -> tuple[Va
     spent_j = xp.cumulative_sum(powers_w * times_s, axis=-1)
     before_j = spent_j - powers_w * times_s  # by those who are done, as each one's line begins
     drawn_w = xp.flip(xp.cumulative_sum(xp.flip(powers_w, axis=-1), axis=-1), axis=-1)
-    drawing = drawn_w > 0
+    drawing = drawn_w > _LEAST_W
     line_s = (energy_j[..., None] - before_j) / xp.where(drawing, drawn_w, xp.ones_like(drawn_w))
     end_s = xp.max(xp.where(drawing, line_s, xp.zeros_like(line_s)), axis=-1)
     empty = spent_j[..., -1] > energy_j
