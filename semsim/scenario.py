@@ -189,11 +189,16 @@ class DownlinkScenario(ScenarioBase):
         return self
 
     def _check_movement(self, radius_m: float) -> None:
-        model = self.cell.propagation.model
-        if model != "log_distance":
+        model = self.cell.propagation
+        if getattr(model, "indoor_share", 0.0) > 0:
             raise ValueError(
-                f"'dynamics.mobility' needs 'cell.propagation.model: log_distance': {model} draws "
-                "line of sight and shadowing once a drop, and would not follow the users"
+                "'dynamics.mobility' moves users outdoors; leave out 'indoor_share' of "
+                "'cell.propagation'"
+            )
+        if radius_m > model.reach_m[1]:
+            raise ValueError(
+                f"'dynamics.mobility.radius_m' is {radius_m:g}, but {model.model} holds up to "
+                f"{model.reach_m[1]:g} m; lower it"
             )
         users = self.users
         farthest_m = (

@@ -102,6 +102,11 @@ def test_dynamics_are_optional_part_by_part(path: Path) -> None:
             r"'dynamics.slot_s' is 0.25, but 'cell.fading.slot_s' is 0.5; leave the former out",
         ),
         ("radius_m: 300", "radius_m: 150", "radius_m' is 150, but users start up to 200 m"),
+        (
+            "power_w: 1}",
+            "power_w: 1, propagation: {model: umi, indoor_share: 0.5}}",
+            "moves users outdoors",
+        ),
         ("capacity_j: 0.2", "capacity_j: 0.2, start_j: 1", "'start_j' .* lower it"),
         ("mean_stay_s: 3", "mean_stay_s: 3, start_users: 3", "'users' has only 2 places"),
         ("model: random_waypoint", "model: levy_flight", "random_waypoint"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from semsim.channels.large_scale import LargeScale
 from semsim.engine.config import CellConfig
 from semsim.engine.dynamics.config import DynamicsConfig
 from semsim.engine.dynamics.energy import draw_harvest_j
@@ -13,13 +12,10 @@ from semsim.engine.dynamics.population import come_and_go, first_users
 from semsim.engine.dynamics.scatter import MovingScatter
 from semsim.engine.dynamics.traffic import Requests
 from semsim.engine.fading import rician_gain, scatter
-from semsim.engine.propagation import draw_large_scale
+from semsim.engine.propagation import draw_large_scale, large_scale_by_place
 from semsim.engine.topology import Places
 from semsim.rng import Streams
 from semsim.types import Array
-
-#: Closer than this to the sender, path loss no longer falls.
-NEAREST_M = 1.0
 
 
 class World:
@@ -61,18 +57,18 @@ class World:
         streams: Streams,
     ) -> None:
         self._config, self._slot_s, self._cell, self._streams = config, slot_s, cell, streams
-        self._start = places
         users = len(places.distance_m)
         self.slot = 0
         self.distance_m = places.distance_m
-        self.large_scale = draw_large_scale(cell, places, streams)
-        self._rician_k = np.where(self.large_scale.line_of_sight, cell.fading.rician_k, 0.0)
         if config.mobility is None:
+            self.large_scale = draw_large_scale(cell, places, streams)
             self._scatter = scatter(cell, users, streams)
             self.gain = self._gain(self._scatter.at(0))
         else:
             bearing = places.bearing_rad
             place_m = places.distance_m[:, None] * np.stack([np.cos(bearing), np.sin(bearing)], -1)
+            self._large_scale_at = large_scale_by_place(cell, streams)
+            self.large_scale = self._large_scale_at(places)
             self._walk = start_walk(config.mobility, place_m, streams.numpy("mobility"))
             self._moving = MovingScatter(cell, users, streams)
             self.gain = self._gain(self._moving.move(0, np.zeros(users), self.distance_m))
@@ -111,13 +107,9 @@ class World:
         step = self._walk.step(self._slot_s, streams.numpy("mobility"))
         self.distance_m = np.hypot(step.place_m[:, 0], step.place_m[:, 1])
         bearing_rad = np.arctan2(step.place_m[:, 1], step.place_m[:, 0])
-        self.large_scale = self._at(Places(self.distance_m, bearing_rad))
+        self.large_scale = self._large_scale_at(Places(self.distance_m, bearing_rad))
         self.gain = self._gain(self._moving.move(self.slot, step.way_m, self.distance_m))
 
-    def _at(self, places: Places) -> LargeScale:
-        nearest_m = max(NEAREST_M, self._cell.propagation.reach_m[0])
-        held = Places(np.maximum(places.distance_m, nearest_m), places.bearing_rad)
-        return draw_large_scale(self._cell, held, self._streams)
-
     def _gain(self, parts: Array) -> Array:
-        return self.large_scale.gain * rician_gain(parts, self._rician_k)
+        k = np.where(self.large_scale.line_of_sight, self._cell.fading.rician_k, 0.0)
+        return self.large_scale.gain * rician_gain(parts, k)

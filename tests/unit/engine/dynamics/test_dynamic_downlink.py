@@ -1,4 +1,5 @@
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from semsim.engine.dynamics.config import DynamicsConfig
 from semsim.engine.dynamics.downlink import DynamicDownlink
 from semsim.engine.dynamics.figures import ENDS
 from semsim.engine.dynamics.scatter import MovingScatter
+from semsim.engine.dynamics.world import World
 from semsim.engine.fading import scatter
 from semsim.engine.topology import draw_places
 from semsim.engine.traffic import UserSources
@@ -21,6 +23,7 @@ from semsim.rng import Streams
 from semsim.types import Allocation
 
 USERS = 3
+JAKES = {"model": "jakes", "slot_s": 0.1}
 SHAPE = (3, 64, 64)
 CODEC = load_codec({"kind": "classical", "rhos": [0.03, 0.1171875]})
 LINK = Link(CODEC, load_channel("awgn"))
@@ -253,3 +256,34 @@ def test_bad_allocations_are_refused() -> None:
         engine.step(Allocation(np.ones(2), np.ones(2), np.ones(2)))
     with pytest.raises(AllocationError, match="p_w must be finite and not negative"):
         engine.step(share(power_w=-1.0))
+
+
+def test_a_street_canyon_stays_while_users_walk_through_it() -> None:
+    mobility = {"model": "random_waypoint", "radius_m": 120, "speed_m_per_s": (1, 2)}
+    engine = make(slot_s=0.1, mobility=mobility, cell={"propagation": {"model": "umi"}})
+    rows = [engine.step(share(power_w=0.0)).columns for _ in range(12)]
+    shadowing_db = np.array([row["shadowing_db"] for row in rows])
+    sight = np.array([row["line_of_sight"] for row in rows])
+    same = sight[1:] == sight[:-1]
+    assert same.mean() > 0.9
+    # 0.2 m of at least 10 m: √(2(1 - e^(-0.02))) of at most 7.82 dB, five times.
+    assert np.abs(np.diff(shadowing_db, axis=0)[same]).max() < 5 * 1.6
+    assert (np.diff(shadowing_db, axis=0) != 0).all()
+    engine.reset(0)
+    assert engine.step(share(power_w=0.0)).columns["shadowing_db"] == rows[0]["shadowing_db"]
+
+
+@pytest.mark.parametrize("propagation", [{"model": "log_distance"}, {"model": "uma"}])
+def test_a_world_can_be_sent_elsewhere(propagation: dict[str, str]) -> None:
+    cell = CellConfig.model_validate(
+        {"bandwidth_hz": 1, "power_w": 1, "propagation": propagation, "fading": JAKES}
+    )
+    places = draw_places(USERS, 50, 100, np.random.default_rng(0))
+    ours = World(DynamicsConfig.model_validate(EVERYTHING), 0.1, cell, places, Streams(3))
+    ours.advance()
+    theirs = pickle.loads(pickle.dumps(ours))  # noqa: S301
+    for _ in range(3):
+        ours.advance()
+        theirs.advance()
+        assert np.array_equal(ours.gain, theirs.gain)
+        assert np.array_equal(ours.requests, theirs.requests)
