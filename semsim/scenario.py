@@ -13,7 +13,14 @@ from semsim.codecs.classical.config import ClassicalFormat
 from semsim.codecs.ftsc.config import FtscConfig
 from semsim.codecs.ftsc.tuning.config import TuningConfig
 from semsim.config import PluginConfig, PluginField, Strict, load_tagged
-from semsim.engine.config import AdaptConfig, CellConfig, ComputeConfig, FeedbackConfig
+from semsim.engine.config import (
+    AdaptConfig,
+    CellConfig,
+    ComputeConfig,
+    FeedbackConfig,
+    IndependentFading,
+)
+from semsim.engine.dynamics.config import DynamicsConfig
 from semsim.link.config import ModemConfig, PowerConstraint, SnrConvention
 from semsim.link.stages import SemanticNoiseConfig, SpreadingConfig
 
@@ -101,7 +108,7 @@ class DownlinkScenario(ScenarioBase):
     codec: CodecConfig
     channel: ChannelConfig
     slots: int = Field(1, ge=1)
-    """Each slot, every user receives one image."""
+    """Each slot, every user receives one image, unless `dynamics` says otherwise."""
     cell: CellConfig
     users: Annotated[
         Annotated[DrawnUsers, Tag("mapping")]
@@ -115,6 +122,9 @@ class DownlinkScenario(ScenarioBase):
     utility: UtilityConfig = UtilityConfig()
     adapt: AdaptConfig | None = None
     """Fine-tuning of the users' FTSC decoders while the downlink runs."""
+    dynamics: DynamicsConfig | None = None
+    """What couples the slots: movement, requests in queues, a battery, users who come and go. By
+    default, slots are independent but for the fading."""
     allocator: AllocatorConfig
     """Who decides."""
     compare: tuple[AllocatorConfig, ...] = ()
@@ -138,6 +148,69 @@ class DownlinkScenario(ScenarioBase):
             return ()
         everyone = tuple(range(len(self.user_codecs())))
         return everyone if self.adapt.users is None else self.adapt.users
+
+    @property
+    def slot_s(self) -> float | None:
+        """Length of a slot in seconds, where `dynamics` or the fading tells it."""
+        if self.dynamics is not None and self.dynamics.slot_s is not None:
+            return self.dynamics.slot_s
+        fading = self.cell.fading
+        return None if isinstance(fading, IndependentFading) else fading.slot_s
+
+    @model_validator(mode="after")
+    def _in_time(self) -> DownlinkScenario:
+        dynamics = self.dynamics
+        if dynamics is None:
+            return self
+        fading, slot_s = self.cell.fading, self.slot_s
+        if slot_s is None:
+            raise ValueError("'dynamics.slot_s' is missing: how long is a slot?")
+        if not isinstance(fading, IndependentFading) and fading.slot_s != slot_s:
+            raise ValueError(
+                f"'dynamics.slot_s' is {slot_s:g}, but 'cell.fading.slot_s' is {fading.slot_s:g}; "
+                "leave the former out"
+            )
+        if self.adapt is not None:
+            raise ValueError("'adapt' needs independent slots; leave out 'adapt' or 'dynamics'")
+        if self.cell.rate == "mcs" and self.modem.retransmissions:
+            raise ValueError(
+                "with 'dynamics', 'cell.rate: mcs' charges the planned channel uses, which know no "
+                "'modem.retransmissions'; set these to 0 or 'rate' to shannon"
+            )
+        if dynamics.mobility is not None:
+            self._check_movement(dynamics.mobility.radius_m)
+        places = len(self.user_codecs())
+        population = dynamics.population
+        if population is not None and (population.start_users or 0) > places:
+            raise ValueError(
+                f"'dynamics.population.start_users' is {population.start_users}, but 'users' has "
+                f"only {places} places"
+            )
+        return self
+
+    def _check_movement(self, radius_m: float) -> None:
+        model = self.cell.propagation
+        if getattr(model, "indoor_share", 0.0) > 0:
+            raise ValueError(
+                "'dynamics.mobility' moves users outdoors; leave out 'indoor_share' of "
+                "'cell.propagation'"
+            )
+        if radius_m > model.reach_m[1]:
+            raise ValueError(
+                f"'dynamics.mobility.radius_m' is {radius_m:g}, but {model.model} holds up to "
+                f"{model.reach_m[1]:g} m; lower it"
+            )
+        users = self.users
+        farthest_m = (
+            users.distance_m[1]
+            if isinstance(users, DrawnUsers)
+            else max(user.range_m for user in users)
+        )
+        if farthest_m > radius_m:
+            raise ValueError(
+                f"'dynamics.mobility.radius_m' is {radius_m:g}, but users start up to "
+                f"{farthest_m:g} m from the sender; raise it"
+            )
 
     @model_validator(mode="after")
     def _tuned(self) -> DownlinkScenario:

@@ -15,8 +15,10 @@ import torch
 
 from semsim.adaptation.adaptive import AdaptiveFtsc
 from semsim.adapting import run_adaptation
+from semsim.allocation.active import ActiveUsers, check_active, of_users
 from semsim.allocation.certificate import certificate
 from semsim.allocation.curves import CodecInUse, quality_curve
+from semsim.allocation.delivered import delivered_utility
 from semsim.allocation.problem import Problem, pooled
 from semsim.assembly import (
     Codecs,
@@ -32,6 +34,9 @@ from semsim.config import PluginConfig
 from semsim.engine.budget import Budget
 from semsim.engine.computing import FtscOperations, counted
 from semsim.engine.downlink import Downlink, SlotRecord
+from semsim.engine.dynamics.downlink import DynamicDownlink
+from semsim.engine.dynamics.figures import figures_of
+from semsim.engine.dynamics.pictures import FirstRequests
 from semsim.engine.topology import Places, draw_bearings_rad, draw_places
 from semsim.engine.traffic import UserSources
 from semsim.errors import ScenarioError
@@ -41,7 +46,7 @@ from semsim.results import Pictures, Results
 from semsim.rng import Streams
 from semsim.scenario import AdaptScenario, DownlinkScenario, DrawnUsers, Scenario, load_scenario
 from semsim.sweep.run import sweep
-from semsim.types import Allocator, ImageShape, Report
+from semsim.types import Allocation, Allocator, DownlinkState, ImageShape, Report
 
 
 def simulate(
@@ -108,15 +113,28 @@ class DownlinkRun:
 
     def engine(self) -> Downlink:
         """A fresh downlink at its first slot."""
+        scenario = self.scenario
+        if scenario.dynamics is not None and scenario.slot_s is not None:
+            return DynamicDownlink(
+                scenario.dynamics,
+                scenario.slot_s,
+                users=self.places,
+                links=self._links,
+                source=self.sources,
+                budget=self.problem.budget,
+                feedback=scenario.feedback,
+                seed=scenario.seed,
+                device=scenario.device,
+            )
         return Downlink(
             users=self.places,
             links=self._links,
             source=self.sources,
             budget=self.problem.budget,
-            feedback=self.scenario.feedback,
-            adapt=self.scenario.adapt,
-            seed=self.scenario.seed,
-            device=self.scenario.device,
+            feedback=scenario.feedback,
+            adapt=scenario.adapt,
+            seed=scenario.seed,
+            device=scenario.device,
         )
 
     def places(self, rng: np.random.Generator) -> Places:
@@ -153,10 +171,13 @@ class DownlinkRun:
     def allocators(self) -> dict[str, Allocator]:
         """The scenario's allocator, then those to compare, by name."""
         streams = Streams(self.scenario.seed)
-        return {
-            name: config.build(self.problem, streams.child("policy").numpy(name))
-            for name, config in self.methods().items()
-        }
+        dynamic = self.scenario.dynamics is not None
+        made: dict[str, Allocator] = {}
+        for name, config in self.methods().items():
+            rng = streams.child("policy").numpy(name)
+            built = ActiveUsers(config, self.problem, rng) if dynamic else None
+            made[name] = built or config.build(self.problem, rng)
+        return made
 
     def methods(self) -> dict[str, PluginConfig]:
         """The configurations of the allocators, by the names that they have in tables."""
@@ -179,14 +200,19 @@ class DownlinkRun:
         for name, allocator in allocators.items():
             started = time.perf_counter()
             engine = self.engine()
+            firsts = FirstRequests(engine) if isinstance(engine, DynamicDownlink) else None
             for _ in range(self.scenario.slots):
                 report(done, total, f"{name}: slot {engine.slot + 1}")
                 frame, record = self._slot(engine, allocator)
                 frame.insert(0, "allocator", name)
                 frames.append(frame)
-                if record.slot == 0:
+                if firsts is not None:
+                    firsts.look(record)
+                elif record.slot == 0:
                     pictures[name] = _pictures(record, frame)
                 done += 1
+            if firsts is not None:
+                pictures[name] = firsts.pictures()
             self.seconds[name] = time.perf_counter() - started
         report(done, total, "done")
         slots = pd.concat(frames, ignore_index=True)
@@ -204,6 +230,8 @@ class DownlinkRun:
     def _slot(self, engine: Downlink, allocator: Allocator) -> tuple[pd.DataFrame, SlotRecord]:
         state = engine.observe()
         allocation = allocator.allocate(state)
+        if state.active is not None:
+            return self._dynamic_slot(engine, state, allocation)
         self.problem.check(allocation, state)
         proof = certificate(self.problem.terms(state.gain), allocation)
         record = engine.step(allocation)
@@ -215,6 +243,35 @@ class DownlinkRun:
         frame["utility_bound"] = float(proof.upper_bound)
         frame["utility_sent"] = self._charged_utility(frame, frame["psnr_predicted_db"])
         frame["utility_measured"] = self._charged_utility(frame, frame["psnr_db"])
+        return frame, record
+
+    def _dynamic_slot(
+        self, engine: Downlink, state: DownlinkState, allocation: Allocation
+    ) -> tuple[pd.DataFrame, SlotRecord]:
+        """Serve a slot in which only some users are active, and take what was delivered."""
+        check_active(self.problem, allocation, state)
+        active = state.active
+        utility = bound = 0.0
+        if active is not None and active.any():
+            plan = Allocation(
+                allocation.rho[active], allocation.b_hz[active], allocation.p_w[active]
+            )
+            problem = of_users(self.problem, active)
+            proof = certificate(problem.terms(state.gain[active]), plan)
+            utility, bound = float(proof.utility), float(proof.upper_bound)
+        record = engine.step(allocation)
+        frame = pd.DataFrame(record.columns)
+        delivered = frame["delivered"].to_numpy() > 0
+        predicted_db = self.problem.curve.psnr_db(frame["rho_sent"].to_numpy())
+        frame["psnr_predicted_db"] = np.where(delivered, predicted_db, np.nan)
+        frame["utility"], frame["utility_bound"] = utility, bound
+        delay_s, energy_j = frame["delay_s"].to_numpy(), frame["energy_j"].to_numpy()
+        for name, quality in (("sent", "psnr_predicted_db"), ("measured", "psnr_db")):
+            frame[f"utility_{name}"] = float(
+                delivered_utility(
+                    self.scenario.utility, delivered, frame[quality].to_numpy(), delay_s, energy_j
+                )
+            )
         return frame, record
 
     def _charged_utility(self, frame: pd.DataFrame, psnr_db: pd.Series) -> float:
@@ -245,6 +302,8 @@ class DownlinkRun:
                 "energy_j": float(by_slot["energy_j"].sum().mean()),
                 "power_w": float(by_slot["power_w"].sum().mean()),
             }
+            if self.scenario.dynamics is not None:
+                rows[name] |= figures_of(part)
         return {
             "name": self.scenario.name,
             "users": int(slots["user"].nunique()),

@@ -349,16 +349,47 @@ class Transmit(Protocol):
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """What waits at the sender of a dynamic downlink; leading dimensions batch over drops.
+
+    Attributes:
+        present: ``[..., N]`` true where there is a user.
+        queue: ``[..., N]`` requests that wait, with the one that is being sent.
+        age_s: ``[..., N]`` time since the oldest of them; 0 where none waits.
+        sent: ``[..., N]`` share of the oldest one's image that has been sent.
+        rho: ``[..., N]`` the rate at which that image is coded; 0 while it has not begun.
+        rest_bits: ``[..., N]`` what is left of it to send; 0 while it has not begun.
+        psnr_db: ``[..., N]`` of the last image that each user received; 0 before the first.
+        energy_j: ``[...]`` left in the battery; infinite without one.
+    """
+
+    present: NDArray[np.bool_]
+    queue: Array
+    age_s: Array
+    sent: Array
+    rho: Array
+    rest_bits: Array
+    psnr_db: Array
+    energy_j: Array
+
+
+@dataclass(frozen=True)
 class DownlinkState:
     """What an allocator sees; leading dimensions batch over drops.
 
     Attributes:
         gain: ``[..., N]`` power gain g_n, path loss and small-scale draw (FTSC eq. 23).
         distance_m: ``[..., N]``.
+        active: ``[..., N]`` users to share among, those for whom something can be sent; ``None``
+            is everybody.
+        waiting: queues, ages and energy of a dynamic downlink; ``None`` where slots are
+            independent.
     """
 
     gain: Array
     distance_m: Array
+    active: NDArray[np.bool_] | None = None
+    waiting: Waiting | None = None
 
     @property
     def users(self) -> int:

@@ -119,6 +119,35 @@ class Surroundings:
             indoor=indoor.numpy().reshape(shape),
         )
 
+    def scenario(self) -> Any:
+        """Return Sionna's scenario, without any users."""
+        from semsim.channels.sionna_rng import phy
+
+        return self._scenario(phy.channel.tr38901)
+
+    def place(self, scenario: Any, place_m: Array, line_of_sight: bool | torch.Tensor) -> None:
+        """Put outdoor users at ``place_m [N, 2]`` around the sender of Sionna's ``scenario``.
+
+        Args:
+            scenario: of :meth:`scenario`; it always has the same number of users.
+            place_m: in the plane.
+            line_of_sight: of all users, or bool ``[1, 1, N]``.
+        """
+        height = np.full((len(place_m), 1), self.user_height_m)
+        users = torch.from_numpy(np.concatenate([place_m, height], axis=1))[None]  # [1, N, 3]
+        sender = users.new_tensor([[[0.0, 0.0, self.bs_height_m]]])
+        outdoors = torch.zeros(users.shape[:2], dtype=torch.bool)
+        scenario.set_topology(
+            ut_loc=users,
+            bs_loc=sender,
+            ut_orientations=torch.zeros_like(users),
+            bs_orientations=torch.zeros_like(sender),
+            ut_velocities=torch.zeros_like(users),
+            in_state=outdoors,
+            los=line_of_sight,
+            **({"in_car": outdoors} if self.model == "rma" else {}),
+        )
+
     def _scenario(self, standard: Any) -> Any:
         antenna = standard.Antenna("single", "V", "omni", self.carrier_hz, **_OPTIONS)
         ends = {"ut_array": antenna, "bs_array": antenna, "direction": "downlink"}

@@ -23,7 +23,7 @@ from semsim.errors import AllocationError
 from semsim.link.link import Link
 from semsim.link.metrics import psnr_db, ssim
 from semsim.rng import Streams
-from semsim.types import Allocation, Array, Delivery, DownlinkState, Rate, Source
+from semsim.types import Allocation, Array, Delivery, DownlinkState, ImageShape, Rate, Source
 from semsim.units import db_to_linear, linear_to_db
 
 #: A solver's ρ may fall short of an offered rate by this share and still mean it.
@@ -106,23 +106,36 @@ class Downlink:
         self._links = self._make_links(self._streams.torch("noise", self.device))
         if len(self._links) != len(self._distance_m):
             raise ValueError(f"{len(self._links)} links for {len(self._distance_m)} users")
-        cell = self.budget.cell
-        self._large_scale = draw_large_scale(cell, places, self._streams)
-        self._rician_k = np.where(self._large_scale.line_of_sight, cell.fading.rician_k, 0.0)
-        self._scatter = scatter(cell, len(self._distance_m), self._streams)
+        self._settle(places)
         self._reported = deque[Array](maxlen=self._feedback.delay_slots + 1)
         self._slot = 0
         self._draw_slot()
         return self.observe()
 
+    def _settle(self, places: Places) -> None:
+        """Draw what lasts for the drop."""
+        cell = self.budget.cell
+        self._large_scale = draw_large_scale(cell, places, self._streams)
+        self._rician_k = np.where(self._large_scale.line_of_sight, cell.fading.rician_k, 0.0)
+        self._scatter = scatter(cell, len(self._distance_m), self._streams)
+
     def _draw_slot(self) -> None:
-        streams = self._streams.child("slot", self._slot)
-        users = len(self._distance_m)
         fading = rician_gain(self._scatter.at(self._slot), self._rician_k)
         self._gain = self._large_scale.gain * fading
-        error_db = self._feedback.error_db * streams.numpy("feedback").standard_normal(users)
+        self._report()
+        self._images = self._draw_images(self._slot)
+
+    def _report(self) -> None:
+        """Let every user report the gain of the slot, with an error."""
+        rng = self._streams.child("slot", self._slot).numpy("feedback")
+        error_db = self._feedback.error_db * rng.standard_normal(len(self._distance_m))
         self._reported.append(self._gain * db_to_linear(error_db))
-        self._images = self._source.sample(users, streams.numpy("traffic")).to(self.device)
+
+    def _draw_images(self, slot: int, nth: int = 0) -> Source:
+        """Draw an image a user: the first that each asks for in ``slot``, or a later one."""
+        streams = self._streams.child("slot", slot)
+        rng = (streams.child("request", nth) if nth else streams).numpy("traffic")
+        return self._source.sample(len(self._distance_m), rng).to(self.device)
 
     @property
     def slot(self) -> int:
@@ -161,22 +174,10 @@ class Downlink:
             "power_w": p_w.tolist(),
             "rho": allocation.rho.tolist(),
         }
-        received = torch.zeros_like(self._images.image)
-        rows: list[dict[str, Any]] = [{} for _ in range(users)]
-        for link, rate, members in self._batches(allocation.rho):
-            source = self._images.select(members)
-            delivery = link.transmit(
-                source,
-                torch.from_numpy(snr_db[members]),
-                rate,
-                reported_db=torch.from_numpy(reported_db[members]),
-            )
-            image = _image_of(delivery)
-            received[members] = image
-            for row, values in zip(members, _measure(source, image, delivery), strict=True):
-                rows[row] = values
+        everybody = list(range(users))
+        received, rows = self._send(self._images, everybody, allocation.rho, snr_db, reported_db)
         for name in rows[0]:
-            columns[name] = [row[name] for row in rows]
+            columns[name] = [rows[user][name] for user in everybody]
         self._charge(columns, allocation)
         if self._adapt is not None:
             self._tune(self._adapt, columns, allocation)
@@ -185,11 +186,37 @@ class Downlink:
         self._draw_slot()
         return record
 
-    def _batches(self, rho: Array) -> list[tuple[Link, Rate, list[int]]]:
+    def _send(
+        self, images: Source, users: Sequence[int], rho: Array, snr_db: Array, reported_db: Array
+    ) -> tuple[torch.Tensor, dict[int, dict[str, Any]]]:
+        """Send some ``users`` their images; all arguments but these are of all users, ``[N]``.
+
+        Returns:
+            What arrived, ``[N, 3, H, W]``, zeros for the others, and by user its quality and audit.
+        """
+        received = torch.zeros_like(images.image)
+        rows: dict[int, dict[str, Any]] = {}
+        for link, rate, members in self._batches(images.shape, users, rho):
+            source = images.select(members)
+            delivery = link.transmit(
+                source,
+                torch.from_numpy(snr_db[members]),
+                rate,
+                reported_db=torch.from_numpy(reported_db[members]),
+            )
+            image = _image_of(delivery)
+            received[members] = image
+            rows |= zip(members, _measure(source, image, delivery), strict=True)
+        return received, rows
+
+    def _batches(
+        self, shape: ImageShape, users: Sequence[int], rho: Array
+    ) -> list[tuple[Link, Rate, list[int]]]:
         """Group the users that share a link and a rate, so that each group is one batch."""
         groups: dict[tuple[int, str], tuple[Link, Rate, list[int]]] = {}
-        for user, link in enumerate(self._links):
-            rate = nearest_rate(link.codec.rates(self._images.shape), float(rho[user]))
+        for user in users:
+            link = self._links[user]
+            rate = nearest_rate(link.codec.rates(shape), float(rho[user]))
             _, _, members = groups.setdefault((id(link), rate.name), (link, rate, []))
             members.append(user)
         return list(groups.values())

@@ -91,8 +91,8 @@ class JakesScatter:
         self._turn = turn_rad * np.cos(around / SINUSOIDS)  # [SINUSOIDS, N]
         self._phase = rng.uniform(0.0, 2 * math.pi, (SINUSOIDS, users))
 
-    def at(self, slot: int) -> Array:
-        """Return the parts in ``slot``, ``[2, N]``."""
+    def at(self, slot: int | Array) -> Array:
+        """Return the parts in ``slot``, ``[2, N]``; users may be in slots of their own, ``[N]``."""
         angle = self._phase + slot * self._turn
         waves = np.stack([np.cos(angle).sum(axis=0), np.sin(angle).sum(axis=0)])
         return waves * math.sqrt(2 / SINUSOIDS)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from semsim.report.dynamic_tables import is_dynamic
 from semsim.report.labels import short_labels
 from semsim.report.tables import departures
 from semsim.results import Pictures, Results
@@ -32,7 +33,11 @@ def figures(results: Results) -> dict[str, Figure]:
     with mpl.rc_context(STYLE):
         made = {"images": images(results.pictures)}
         if results.task == "downlink":
-            made |= {"allocation": allocation(results), "utility": utility(results)}
+            if is_dynamic(results):
+                made |= {"dynamics": dynamics(results)}
+            else:
+                made |= {"allocation": allocation(results)}
+            made |= {"utility": utility(results)}
             if "tuning_images" in results.slots and results.slots["tuning_images"].notna().any():
                 made |= {"tuning": tuning(results)}
         elif results.task == "adapt":
@@ -125,6 +130,28 @@ def utility(results: Results) -> Figure:
     axis.set_xticks(range(len(rows)), list(rows))
     axis.set(ylabel="utility U (FTSC eq. 24)")
     axis.legend(frameon=False, fontsize=7.5, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def dynamics(results: Results) -> Figure:
+    """Draw over the slots, by allocator: who waits, what the battery holds, the utility so far."""
+    slots = results.slots
+    panels = {"waiting": "requests waiting", "utility_measured": "utility so far, measured"}
+    if "energy_left_j" in slots:
+        panels["energy_left_j"] = "energy left in J"
+    figure = Figure(figsize=(1.2 + 3.6 * len(panels), 3.3), layout="constrained")
+    axes = figure.subplots(1, len(panels))
+    for axis, (column, label) in zip(axes, panels.items(), strict=True):
+        for name, part in slots.groupby("allocator", sort=False):
+            by_slot = part.groupby("slot")[column]
+            values = by_slot.sum() if column == "waiting" else by_slot.first()
+            if column == "utility_measured":
+                values = values.cumsum()
+            axis.plot(values.index, values, label=name, lw=1.2)
+        axis.set(xlabel="slot", title=label)
+    handles, labels = axes[0].get_legend_handles_labels()
+    count = len(results.summary["allocators"])
+    figure.legend(handles, labels, frameon=False, loc="outside upper center", ncols=count)
     return figure
 
 

@@ -19,6 +19,7 @@ from semsim.results import Results
 _TITLES = {
     "images": "What was sent and what arrived",
     "allocation": "Who got what",
+    "dynamics": "Slot by slot",
     "gaps": "How far from the optimum",
     "utility": "Utility",
     "quality": "Quality over SNR",

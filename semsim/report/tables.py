@@ -9,6 +9,7 @@ import pandas as pd
 
 from semsim.report.adapt_tables import adapt_tables
 from semsim.report.cells import Table
+from semsim.report.dynamic_tables import dynamic_tables, is_dynamic
 from semsim.report.link_tables import link_tables
 from semsim.results import Results
 
@@ -38,6 +39,8 @@ def departures(summary: dict[str, Any]) -> str:
 
 def _downlink(results: Results) -> list[Table]:
     slots = results.slots
+    if is_dynamic(results):
+        return dynamic_tables(results)
     name = str(slots["allocator"].iloc[0])
     first = slots[(slots["allocator"] == name) & (slots["slot"] == 0)]
     return [_users(first, name, results.summary["quality_curve"]), _allocators(results)]

@@ -1,0 +1,1 @@
+"""A cell in time: users who move, ask for images, come and go; a sender whose energy runs out."""

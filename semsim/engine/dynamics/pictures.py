@@ -1,0 +1,52 @@
+"""The first image that each user asked for, and what became of it."""
+
+from __future__ import annotations
+
+import torch
+
+from semsim.engine.downlink import SlotRecord
+from semsim.engine.dynamics.downlink import DynamicDownlink
+from semsim.results import Pictures
+
+#: What is shown of an image that never came.
+_GREY = 0.5
+
+
+class FirstRequests:
+    """Watches a downlink for the first request of every user: the same under all allocators.
+
+    Args:
+        downlink: at its first slot.
+    """
+
+    def __init__(self, downlink: DynamicDownlink) -> None:
+        self._downlink = downlink
+        self._slot: dict[int, int] = {}
+        self._received: dict[int, tuple[torch.Tensor, str]] = {}
+
+    def look(self, record: SlotRecord) -> None:
+        """Note what a slot brought."""
+        columns = record.columns
+        for user, arrived in enumerate(columns["arrived"]):
+            if arrived:
+                self._slot.setdefault(user, record.slot)
+            first = self._slot.get(user), 0
+            request = columns["request_slot"][user], columns["request_nth"][user]
+            if columns["delivered"][user] and request == first:
+                said = f"{columns['psnr_db'][user]:.1f} dB after {columns['delay_s'][user]:.2g} s"
+                self._received[user] = record.received[user].cpu(), said
+
+    def pictures(self) -> Pictures:
+        """Return the originals of those users who asked for any, beside what came."""
+        users = sorted(self._slot)
+        originals = [self._downlink.image(user, self._slot[user], 0).image[0] for user in users]
+        if not users:
+            shape = self._downlink.budget.shape
+            return Pictures(torch.zeros(1, *shape), torch.zeros(1, *shape), ("nobody asked",))
+        received, captions = [], []
+        for user, original in zip(users, originals, strict=True):
+            grey = torch.full_like(original, _GREY).cpu()
+            image, said = self._received.get(user, (grey, "not delivered"))
+            received.append(image)
+            captions.append(f"user {user}: {said}")
+        return Pictures(torch.stack(originals).cpu(), torch.stack(received), tuple(captions))
