@@ -241,8 +241,8 @@ class DynamicDownlink(Downlink):
             p_w=p_w,
             compute_j=np.broadcast_to(budget.compute_energy_j(rho), rho.shape),
             uses_per_s=b_hz,
-            bits_per_s=budget.rate_bps(self._gain, b_hz, p_w),
-            told_bits_per_s=budget.rate_bps(told, b_hz, p_w),
+            bits_per_s=budget.shannon_bps(self._gain, b_hz, p_w),
+            told_bits_per_s=budget.shannon_bps(told, b_hz, p_w),
         )
         names = [rate.name if sent else "" for rate, sent in zip(rates, served, strict=True)]
         return offer, names
@@ -284,7 +284,7 @@ class DynamicDownlink(Downlink):
         columns = {}
         for name, gain in (("snr_db", self._gain), ("snr_reported_db", self._reported[0])):
             columns[name] = np.where(sent, linear_to_db(budget.snr(gain, b_hz, p_w)), math.nan)
-        columns["rate_shannon_bps"] = budget.rate_bps(self._gain, b_hz, p_w)
+        columns["rate_shannon_bps"] = budget.shannon_bps(self._gain, b_hz, p_w)
         return {name: column.tolist() for name, column in columns.items()}
 
     def _battery_columns(self, served: Served) -> dict[str, list[Any]]:
