@@ -4,5 +4,17 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from array_api_compat import array_namespace
+
 #: An array of numpy or torch.
 Values: TypeAlias = Any
+
+_NAMESPACES: dict[type, Any] = {}
+
+
+def namespace(values: Values) -> Any:
+    """Return the array API of ``values``; asked for so often that it is kept by type."""
+    kind = type(values)
+    if kind not in _NAMESPACES:
+        _NAMESPACES[kind] = array_namespace(values)
+    return _NAMESPACES[kind]

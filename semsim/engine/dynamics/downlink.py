@@ -106,10 +106,12 @@ class DynamicDownlink(Downlink):
         self._large_scale, self._distance_m = world.large_scale, world.distance_m
         self._gain = world.gain
         self._report()
-        abandoned = np.where(world.left, self._queues.length, 0)
-        queues = drop(self._queues, abandoned)
-        expired = overdue(queues, self._slot, self._deadline_s / self.slot_s)
-        self._queues, overflowed = push(drop(queues, expired), self._slot, world.requests)
+        waited = self._queues
+        abandoned = np.where(world.left, waited.length, 0)
+        late = overdue(waited, self._slot, self._deadline_s / self.slot_s)
+        expired = np.where(world.left, 0, late)
+        waited = drop(waited, abandoned + expired)
+        self._queues, overflowed = push(waited, self._slot, world.requests)
         spilled_j = 0.0
         if energy is not None:
             self._energy_j, spilled = charge(self._energy_j, world.harvest_j, energy.capacity_j)
@@ -149,6 +151,7 @@ class DynamicDownlink(Downlink):
         allocation = self._usable(allocation)
         offer, rates = self._offer(allocation)
         before, opening = self._queues, self._opening
+        request_slot, request_nth = before.oldest()
         served = serve(before, offer, self._energy_j, self.slot_s)
         compute_s = np.broadcast_to(self.budget.compute_time_s(offer.rho), users)
         delay_s = before.age(self._slot) * self.slot_s + served.air_s + compute_s
@@ -179,8 +182,8 @@ class DynamicDownlink(Downlink):
             "abandoned": opening.abandoned.tolist(),
             "queue": self._queues.length.tolist(),
             "age_s": (before.age(self._slot) * self.slot_s).tolist(),
-            "request_slot": before.born[:, 0].tolist(),
-            "request_nth": before.nth[:, 0].tolist(),
+            "request_slot": request_slot.tolist(),
+            "request_nth": request_nth.tolist(),
             "rate": rates,
             "rho_sent": np.where(served.air_s > 0, offer.rho, nan).tolist(),
             "sent": served.queues.sent.tolist(),
@@ -256,10 +259,11 @@ class DynamicDownlink(Downlink):
         carried as many bits as they could at the SNRs that they had.
         """
         users = np.flatnonzero(delivered).tolist()
+        slots, numbers = queues.oldest()
         blank = torch.zeros((len(delivered), *self.budget.shape), device=self.device)
         names = [""] * len(delivered)
         for user in users:
-            request = int(queues.born[user, 0]), int(queues.nth[user, 0])
+            request = int(slots[user]), int(numbers[user])
             source = self.image(user, *request)
             blank[user] = source.image[0]
             names[user] = source.name[0] if source.name else ""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from semsim.engine.dynamics.arrays import Values
+from semsim.engine.dynamics.arrays import Values, namespace
 from semsim.engine.dynamics.config import EnergyConfig
 
 #: Below it, a battery lasts for ever, and a quotient by it might overflow.
@@ -22,7 +21,7 @@ def draw_harvest_j(config: EnergyConfig, slot_s: float, rng: np.random.Generator
 
 def charge(energy_j: Values, harvest_j: Values, capacity_j: float) -> tuple[Values, Values]:
     """Return what the battery holds after a harvest, and what it could not take; ``[...]`` each."""
-    xp = array_namespace(energy_j)
+    xp = namespace(energy_j)
     full_j = energy_j + harvest_j
     kept_j = xp.minimum(full_j, xp.zeros_like(full_j) + capacity_j)
     return kept_j, full_j - kept_j
@@ -43,7 +42,10 @@ def until_empty(wanted_s: Values, power_w: Values, energy_j: Values) -> tuple[Va
     Returns:
         Times ``[..., N]``, and ``[...]`` whether the battery ran empty before all were done.
     """
-    xp = array_namespace(wanted_s)
+    xp = namespace(wanted_s)
+    empty = xp.sum(power_w * wanted_s, axis=-1) > energy_j
+    if not xp.any(empty):
+        return wanted_s, empty
     order = xp.argsort(wanted_s, axis=-1)
     times_s = xp.take_along_axis(wanted_s, order, axis=-1)
     powers_w = xp.take_along_axis(power_w, order, axis=-1)
@@ -53,6 +55,5 @@ def until_empty(wanted_s: Values, power_w: Values, energy_j: Values) -> tuple[Va
     drawing = drawn_w > _LEAST_W
     line_s = (energy_j[..., None] - before_j) / xp.where(drawing, drawn_w, xp.ones_like(drawn_w))
     end_s = xp.max(xp.where(drawing, line_s, xp.zeros_like(line_s)), axis=-1)
-    empty = spent_j[..., -1] > energy_j
     cut_s = xp.minimum(wanted_s, end_s[..., None])
     return xp.where(empty[..., None], cut_s, wanted_s), empty

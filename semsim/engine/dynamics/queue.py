@@ -2,17 +2,18 @@
 
 Pure functions on arrays of any leading shape, of numpy or torch: ``[..., N]`` with one column a
 user, ``[..., N, L]`` with L places in each queue. Nothing here is drawn.
+
+A queue is a ring: the oldest request stands at ``head``, the others behind it, round and round, so
+that nobody moves up when it leaves.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from array_api_compat import array_namespace
+from semsim.engine.dynamics.arrays import Values, namespace
 
-from semsim.engine.dynamics.arrays import Values
-
-#: Where nobody waits.
+#: Slot of a request that there is not.
 NOBODY = -1
 
 
@@ -21,8 +22,10 @@ class Queues:
     """Who waits, and how far the oldest request of every user has got.
 
     Attributes:
-        born: ``[..., N, L]`` slot of each request, the oldest first, then :data:`NOBODY`.
+        born: ``[..., N, L]`` slot of each request; places that nobody holds may show anything.
         nth: ``[..., N, L]`` number of the request among those of its user in that slot, from 0.
+        head: ``[..., N]`` place of the oldest request.
+        length: ``[..., N]`` requests that wait, with the one that is being sent.
         sent: ``[..., N]`` share of the oldest image that has been on the air, 0 to 1.
         rho: ``[..., N]`` the rate at which it is coded; 0 while it has not begun.
         uses: ``[..., N]`` complex channel uses that it has taken.
@@ -32,23 +35,34 @@ class Queues:
 
     born: Values
     nth: Values
+    head: Values
+    length: Values
     sent: Values
     rho: Values
     uses: Values
     bits: Values
     told_bits: Values
 
-    @property
-    def length(self) -> Values:
-        """``[..., N]``, requests that wait, with the one that is being sent."""
-        xp = array_namespace(self.born)
-        return xp.sum(xp.astype(self.born >= 0, self.born.dtype), axis=-1)
+    def oldest(self) -> tuple[Values, Values]:
+        """Return slot and number of the oldest requests, ``[..., N]``; :data:`NOBODY` and 0."""
+        xp = namespace(self.born)
+        place = self.head[..., None]
+        born = xp.take_along_axis(self.born, place, axis=-1)[..., 0]
+        nth = xp.take_along_axis(self.nth, place, axis=-1)[..., 0]
+        nobody = self.length == 0
+        return xp.where(nobody, NOBODY, born), xp.where(nobody, 0, nth)
 
     def age(self, slot: int) -> Values:
         """Return ``[..., N]``, slots since the oldest request; 0 where none waits."""
-        head = self.born[..., 0]
-        xp = array_namespace(head)
-        return xp.where(head >= 0, slot - head, xp.zeros_like(head))
+        xp = namespace(self.born)
+        born = xp.take_along_axis(self.born, self.head[..., None], axis=-1)[..., 0]
+        return xp.where(self.length == 0, 0, slot - born)
+
+    def ranks(self) -> Values:
+        """Return ``[..., N, L]``, how many stand before each place, 0 at the head."""
+        xp, places = namespace(self.born), self.born.shape[-1]
+        ahead = xp.arange(places, device=self.born.device) - self.head[..., None]
+        return xp.where(ahead < 0, ahead + places, ahead)
 
 
 def empty(like: Values, places: int) -> Queues:
@@ -58,58 +72,48 @@ def empty(like: Values, places: int) -> Queues:
         like: ``[..., N]`` floats of the library, device and precision wanted.
         places: L.
     """
-    xp = array_namespace(like)
-    none = xp.astype(xp.zeros_like(like), xp.int64)[..., None]
-    none = xp.concat([none] * places, axis=-1)
+    xp = namespace(like)
     zero = xp.zeros_like(like)
-    return Queues(none + NOBODY, none, zero, zero, zero, zero, zero)
+    count = xp.astype(zero, xp.int64)
+    ring = xp.concat([count[..., None]] * places, axis=-1)
+    return Queues(ring + NOBODY, ring, count, count, zero, zero, zero, zero, zero)
 
 
 def drop(queues: Queues, count: Values) -> Queues:
-    """Take away the oldest ``count [..., N]`` requests; those behind move up."""
-    xp = array_namespace(queues.born)
-    places = queues.born.shape[-1]
-    source = _places(queues) + count[..., None]
-    beyond = source >= places
-    source = xp.where(beyond, xp.zeros_like(source), source)
-    born = xp.take_along_axis(queues.born, source, axis=-1)
-    nth = xp.take_along_axis(queues.nth, source, axis=-1)
-    stays = count == 0
-
-    def kept(values: Values) -> Values:
-        return xp.where(stays, values, xp.zeros_like(values))
-
-    return Queues(
-        born=xp.where(beyond, xp.zeros_like(born) + NOBODY, born),
-        nth=xp.where(beyond, xp.zeros_like(nth), nth),
-        sent=kept(queues.sent),
-        rho=kept(queues.rho),
-        uses=kept(queues.uses),
-        bits=kept(queues.bits),
-        told_bits=kept(queues.told_bits),
+    """Take away the oldest ``count [..., N]`` requests, at most as many as there are."""
+    xp = namespace(queues.born)
+    stays = xp.astype(count == 0, queues.sent.dtype)
+    return replace(
+        queues,
+        head=(queues.head + count) % queues.born.shape[-1],
+        length=queues.length - count,
+        sent=queues.sent * stays,
+        rho=queues.rho * stays,
+        uses=queues.uses * stays,
+        bits=queues.bits * stays,
+        told_bits=queues.told_bits * stays,
     )
 
 
 def push(queues: Queues, slot: int, count: Values) -> tuple[Queues, Values]:
     """Let ``count [..., N]`` requests of ``slot`` join; also return how many found no place."""
-    xp = array_namespace(queues.born)
-    free = queues.born.shape[-1] - queues.length
-    joining = xp.minimum(count, free)
-    place = _places(queues) - queues.length[..., None]
-    new = (place >= 0) & (place < joining[..., None])
-    born = xp.where(new, xp.zeros_like(queues.born) + slot, queues.born)
-    return replace(queues, born=born, nth=xp.where(new, place, queues.nth)), count - joining
+    xp = namespace(queues.born)
+    joining = xp.minimum(count, queues.born.shape[-1] - queues.length)
+    nth = queues.ranks() - queues.length[..., None]
+    new = (nth >= 0) & (nth < joining[..., None])
+    joined = replace(
+        queues,
+        born=xp.where(new, slot, queues.born),
+        nth=xp.where(new, nth, queues.nth),
+        length=queues.length + joining,
+    )
+    return joined, count - joining
 
 
 def overdue(queues: Queues, slot: int, deadline_slots: float) -> Values:
     """Return ``[..., N]``, how many requests are ``deadline_slots`` old, or older."""
-    xp = array_namespace(queues.born)
+    xp = namespace(queues.born)
     # A deadline of 0.3 s is three slots of 0.1 s, whatever rounding makes of the quotient.
-    old = (queues.born >= 0) & (slot - queues.born >= deadline_slots * (1 - 1e-12))
+    old = slot - queues.born >= deadline_slots * (1 - 1e-12)
+    old = old & (queues.ranks() < queues.length[..., None])
     return xp.sum(xp.astype(old, queues.born.dtype), axis=-1)
-
-
-def _places(queues: Queues) -> Values:
-    """Return ``[..., N, L]``, 0 to L-1."""
-    xp = array_namespace(queues.born)
-    return xp.cumulative_sum(xp.ones_like(queues.born), axis=-1) - 1

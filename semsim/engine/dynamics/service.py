@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from array_api_compat import array_namespace
-
-from semsim.engine.dynamics.arrays import Values
+from semsim.engine.dynamics.arrays import Values, namespace
 from semsim.engine.dynamics.energy import until_empty
 from semsim.engine.dynamics.queue import Queues
 
@@ -65,7 +63,7 @@ def serve(queues: Queues, offer: Offer, energy_j: Values, slot_s: float) -> Serv
         energy_j: ``[...]`` in the battery; may be infinite.
         slot_s: length of the slot.
     """
-    xp = array_namespace(offer.air_s)
+    xp = namespace(offer.air_s)
     sending = xp.isfinite(offer.air_s)
     whole_s = xp.where(sending, offer.air_s, xp.ones_like(offer.air_s))
     nothing = xp.zeros_like(whole_s)

@@ -25,20 +25,55 @@ def plenty() -> Any:
     return np.asarray(math.inf)
 
 
+def waiting(queues: Queues) -> list[list[tuple[int, int]]]:
+    """Slot and number of the requests of every user, the oldest first."""
+    found = []
+    for user in range(queues.length.shape[0]):
+        ring = [(queues.head[user] + i) % queues.born.shape[-1] for i in range(queues.length[user])]
+        found.append([(int(queues.born[user, i]), int(queues.nth[user, i])) for i in ring])
+    return found
+
+
 def test_first_in_first_out_in_a_limited_queue() -> None:
     queues = empty(np.zeros(2), 3)
     queues, over = push(queues, 0, np.array([2, 0]))
     assert over.tolist() == [0, 0]
     queues, over = push(queues, 4, np.array([3, 1]))
     assert over.tolist() == [2, 0]
-    assert queues.born.tolist() == [[0, 0, 4], [4, NOBODY, NOBODY]]
-    assert queues.nth.tolist() == [[0, 1, 0], [0, 0, 0]]
+    assert waiting(queues) == [[(0, 0), (0, 1), (4, 0)], [(4, 0)]]
     assert queues.length.tolist() == [3, 1]
     assert queues.age(6).tolist() == [6, 2]
     queues = drop(queues, np.array([2, 0]))
-    assert queues.born.tolist() == [[4, NOBODY, NOBODY], [4, NOBODY, NOBODY]]
-    assert drop(queues, np.array([3, 1])).length.tolist() == [0, 0]
-    assert drop(queues, np.array([1, 1])).age(9).tolist() == [0, 0]
+    assert waiting(queues) == [[(4, 0)], [(4, 0)]]
+    queues, over = push(queues, 7, np.array([4, 2]))  # round the end of the ring
+    assert over.tolist() == [2, 0]
+    assert waiting(queues) == [[(4, 0), (7, 0), (7, 1)], [(4, 0), (7, 0), (7, 1)]]
+    queues = drop(queues, np.array([1, 2]))
+    assert [values.tolist() for values in queues.oldest()] == [[7, 7], [0, 1]]
+    nobody = drop(queues, np.array([2, 1]))
+    assert nobody.length.tolist() == [0, 0]
+    assert nobody.age(9).tolist() == [0, 0]
+    assert [values.tolist() for values in nobody.oldest()] == [[NOBODY] * 2, [0, 0]]
+
+
+@given(data=st.data(), places=st.integers(1, 5))
+@settings(max_examples=100, deadline=None)
+def test_a_ring_is_a_list(data: Any, places: int) -> None:
+    queues, lists = empty(np.zeros(2), places), [[], []]
+    pair = st.lists(st.integers(0, 3), min_size=2, max_size=2)
+    for slot in range(data.draw(st.integers(1, 12))):
+        leaving = np.minimum(data.draw(pair), queues.length)
+        queues = drop(queues, leaving)
+        count = np.array(data.draw(pair))
+        queues, over = push(queues, slot, count)
+        for user in range(2):
+            del lists[user][: leaving[user]]
+            joined = [(slot, nth) for nth in range(count[user])]
+            lists[user] += joined[: places - len(lists[user])]
+        assert waiting(queues) == lists
+        assert (count - over == [sum(s == slot for s, _ in own) for own in lists]).all()
+        late = [sum(slot - s >= 2 for s, _ in own) for own in lists]
+        assert overdue(queues, slot, 2.0).tolist() == late
 
 
 def test_requests_are_overdue_at_their_deadline() -> None:
@@ -167,8 +202,6 @@ def test_every_request_is_accounted_for(seed: int) -> None:
     assert counts["energy"] == pytest.approx(counts["ledger"], abs=1e-12)
     for name in ("sent", "rho", "uses", "bits", "told_bits"):
         assert (getattr(queues, name)[queues.length == 0] == 0).all(), "nobody is half sent"
-    waiting = queues.born >= 0
-    assert (waiting[..., :-1] >= waiting[..., 1:]).all(), "no gaps"
 
 
 def test_batches_and_torch_do_what_numpy_does_drop_by_drop() -> None:
