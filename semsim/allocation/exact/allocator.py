@@ -17,8 +17,8 @@ class Exact:
     """Prices, compression and T by Newton's method; see ``docs/allocation.md``.
 
     ``Allocation.info`` holds ``iterations`` and ``status`` (strings ``[...]``: ``settled``, or
-    ``unsettled`` where Newton's method found no rest, or a modem's levels no way to keep deadlines;
-    the certificate's gap then tells what the allocation is worth).
+    ``unsettled`` where Newton's method found no rest; the certificate's gap then tells what the
+    allocation is worth).
 
     Args:
         config: where to compute.
@@ -37,7 +37,7 @@ class Exact:
         Raises:
             AllocationError: if ``state`` has no users or a gain is not positive, quality has no
                 weight, nothing limits the delay, or deadlines cannot be met; the message names the
-                users and the remedy.
+                users or the drop, and the remedy.
         """
         check_gain(state)
         terms = self.problem.terms(state.gain)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from semsim.allocation.exact.solution import Solution
 from semsim.allocation.terms import Terms
 from semsim.engine.levels import Levels
+from semsim.errors import AllocationError
 from semsim.types import Array
 
 #: Which level each user is at.
@@ -47,6 +48,9 @@ def at_levels(terms: Terms, levels: Levels, smooth: Solution) -> Solution:
         terms: the problem.
         levels: the modem's.
         smooth: the optimum of ``terms.relaxed()``; its ρ stay.
+
+    Raises:
+        AllocationError: if no levels keep the deadlines of some drop.
     """
     flat = terms.flat()
     rho, b_hz, p_w = (value.reshape(flat.shape) for value in (smooth.rho, smooth.b_hz, smooth.p_w))
@@ -63,12 +67,19 @@ def at_levels(terms: Terms, levels: Levels, smooth: Solution) -> Solution:
         best[better], choice[better] = utility[better], chosen[better]
     if flat.shape[-1] <= _SINGLY:
         _move_singly(flat, rho, ladder, choice, best)
+    lost = np.flatnonzero(~np.isfinite(best))
+    if lost.size:
+        drop = tuple(int(i) for i in np.unravel_index(lost[0], terms.shape[:-1] or (1,)))
+        raise AllocationError(
+            f"drop {drop}: deadlines that could be kept at Shannon's rate, less the modem's gap, "
+            "cannot be kept at its levels; allow more time, or raise cell.power_w or "
+            "cell.bandwidth_hz"
+        )
     b_hz, p_w = ladder.shares(flat, rho, choice)
     return replace(
         smooth,
         b_hz=b_hz.reshape(terms.shape),
         p_w=p_w.reshape(terms.shape),
-        settled=smooth.settled & np.isfinite(best).reshape(terms.shape[:-1]),
     )
 
 
@@ -172,4 +183,4 @@ def _done_s(needs: Array, zero_s: Array, most: Array) -> Array:
         t = t + np.maximum(step, 0.0)
         if not (step > 1e-15 * np.abs(t)).any():
             break
-    return np.where(open_ & ~possible, np.inf, t)
+    return np.where((most < 0) | (open_ & ~possible), np.inf, t)

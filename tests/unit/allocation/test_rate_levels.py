@@ -150,6 +150,21 @@ def test_deadlines_hold_at_levels_or_are_refused() -> None:
         run(ExactConfig(), asked, gain)
 
 
+def test_deadlines_that_only_the_smooth_rate_keeps_are_refused() -> None:
+    # One level at 25 dB: to save power by sending slowly is not possible.
+    one = with_modem(
+        Levels(MODEM.snr[-1:], MODEM.bits_per_hz[-1:]),
+        power_w=1e-9,
+        deadline_s=3.0,
+        least_quality_db=22.0,
+    )
+    gain = np.full((1, 2), 1e-9)
+    smooth = optimise(one.terms(gain), bound=False)
+    assert smooth.settled.all()
+    with pytest.raises(AllocationError, match=r"drop \(0,\): deadlines .* cannot be kept"):
+        run(ExactConfig(), one, gain)
+
+
 @pytest.mark.parametrize(
     "config", [ClosedFormConfig(), BranchAndBoundConfig(), BestRateFixedPowerConfig()]
 )
