@@ -47,7 +47,7 @@ def upper_bound(drops: Drops, optimum: Optimum, constant: float, utility: Values
     bound = here + rise * (most_s - found_s)
     bound = bound + fall * (found_s - concave_s).clip(0.0, None)
     bound = xp.where(xp.isnan(bound), xp.inf, bound)
-    soonest_s = drops.soonest_s()
+    soonest_s = drops.soonest_s
     plain = found_s >= concave_s
     first = highest(dual, anchor, soonest_s, concave_s, _FEW)
     plain = plain & (first <= bound)

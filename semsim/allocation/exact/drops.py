@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -96,8 +97,14 @@ class Drops:
         xp = namespace(rho)
         return xp.minimum(slowest_s, self.deadline) - self.t0 + self.kappa * rho
 
+    @cached_property
+    def computes_more(self) -> bool:
+        """Whether some user takes longer to compute, the less it compresses: κ < 0."""
+        return bool(namespace(self.c).any(self.kappa < 0))
+
+    @cached_property
     def soonest_s(self) -> Values:
-        """Return the T ``[M]`` before which some user cannot even have computed."""
+        """The T ``[M]`` before which some user cannot even have computed."""
         saved_s = self.kappa.clip(0.0, None) * namespace(self.c).exp(self.log_rho_max)
         return namespace(self.c).max(self.t0 - saved_s + 0 * self.c, axis=0)
 

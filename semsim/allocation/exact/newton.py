@@ -85,7 +85,7 @@ def with_power_to_spare(drops: Drops) -> Point:
     l3, per_hz = drops.lambda_energy, delay / drops.bandwidth_hz  # over t
     x = drops.nats_per_hz(per_hz / (l3 * drops.c))
     rho = _best_rho(drops, drops.nats * (l3 * drops.c * xp.expm1(x) + per_hz) / x)
-    t = xp.sum(rho * drops.nats / x, axis=0) / drops.bandwidth_hz
+    t = (rho * drops.nats / x).sum(0) / drops.bandwidth_hz
     return _point(drops, rho, t, per_hz * t, 0.0 * t)
 
 
@@ -98,7 +98,7 @@ def with_all_power(drops: Drops, rho: Values) -> Point:
     xp = namespace(rho)
     c, bandwidth_hz, power_w = drops.c, drops.bandwidth_hz, drops.power_w
     # As if all users had the mean of c, which is what Σp = p_max weighs.
-    mean_c = xp.sum(rho * c, axis=0) / xp.sum(rho, axis=0)
+    mean_c = (rho * c).sum(0) / rho.sum(0)
     x = xp.log1p(power_w / (bandwidth_hz * mean_c))
     y = mean_c * xp.exp(x) * excess(x)
     for _ in range(3):
@@ -106,12 +106,12 @@ def with_all_power(drops: Drops, rho: Values) -> Point:
             x = drops.nats_per_hz(y / c)
             on_band, on_power = rho / x, rho * c * xp.expm1(x) / x
             by_log_y = xp.where(x < drops.x_max, rho * y / (c * x**3 * xp.exp(x)), 0.0)
-            band, power = xp.sum(on_band, axis=0), xp.sum(on_power, axis=0)
-            slope = xp.sum(y * by_log_y, axis=0) / power + xp.sum(by_log_y, axis=0) / band
+            band, power = on_band.sum(0), on_power.sum(0)
+            slope = (y * by_log_y).sum(0) / power + by_log_y.sum(0) / band
             step = (xp.log(power / band) - math.log(power_w / bandwidth_hz)) / slope
             y = y * xp.exp(-xp.where(slope > 0, step, 0.0).clip(-3.0, 3.0))
         x = drops.nats_per_hz(y / c)
-        t = xp.sum(rho * drops.nats / x, axis=0) / bandwidth_hz
+        t = (rho * drops.nats / x).sum(0) / bandwidth_hz
         delay = drops.lambda_delay or 1.0
         spare = delay - drops.lambda_energy * y * bandwidth_hz
         per_w = t * spare.clip(1e-3 * delay, None) / (power_w + y * bandwidth_hz)
@@ -146,9 +146,11 @@ def _step(drops: Drops, point: Point, limited: Values, held: Values) -> Point:
     by_t, by_m, by_n = reduced.by
     move = reduced.log_rho + by_t * d_t + by_m * d_m + by_n * d_n
     # The least T at which anybody could compute in time, at the ρ of now if that takes longer.
-    taken_s = drops.t0 - drops.kappa.clip(None, 0.0) * xp.exp(point.log_rho)
-    least_s = xp.where(drops.kappa < 0, taken_s, drops.soonest_s() + 0 * taken_s)
-    least_s = xp.max(least_s, axis=0)
+    least_s = drops.soonest_s
+    if drops.computes_more:
+        taken_s = drops.t0 - drops.kappa * xp.exp(point.log_rho)
+        taken_s = xp.where(drops.kappa < 0, taken_s, -xp.inf)
+        least_s = xp.maximum(least_s, xp.max(taken_s, axis=0))
     above_s = prices.slowest_s - least_s
     relative = d_t / above_s, d_m / prices.per_hz, d_n / xp.where(limited, prices.per_w, 1.0)
     longest = xp.max(xp.abs(move), axis=0)
@@ -175,6 +177,8 @@ def _leave_time(drops: Drops, point: Point, log_rho: Values, slowest_s: Values) 
     xp = namespace(log_rho)
     left_s = drops.time_on_air_s(xp.exp(point.log_rho), point.prices.slowest_s)
     short_s = _CLOSEST * left_s - drops.time_on_air_s(xp.exp(log_rho), slowest_s)
+    if not drops.computes_more and bool((short_s <= 0).all()):
+        return log_rho
     kappa = xp.where(drops.kappa == 0, 1.0, drops.kappa)
     raised = xp.log(
         xp.exp(log_rho) + xp.where((short_s > 0) & (drops.kappa > 0), short_s / kappa, 0.0)

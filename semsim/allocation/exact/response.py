@@ -116,17 +116,17 @@ def reduce(drops: Drops, log_rho: Values, prices: Prices) -> Reduced:
     slope = phi_t - psi_ut * step
     return Reduced(
         gradient=(
-            xp.sum(slope, axis=0) - drops.lambda_delay,
-            drops.bandwidth_hz - xp.sum(s * h_mu + psi_um * step, axis=0),
-            drops.power_w - xp.sum(s * h_a + psi_un * step, axis=0),
+            slope.sum(0) - drops.lambda_delay,
+            drops.bandwidth_hz - (s * h_mu + psi_um * step).sum(0),
+            drops.power_w - (s * h_a + psi_un * step).sum(0),
         ),
         hessian=(
-            xp.sum(psi_ut * psi_ut * inverse - psi_tt, axis=0),
-            xp.sum(psi_ut * psi_um * inverse - psi_tm, axis=0),
-            xp.sum(psi_ut * psi_un * inverse - psi_tn, axis=0),
-            xp.sum(psi_um * psi_um * inverse + bend, axis=0),
-            xp.sum(psi_um * psi_un * inverse - psi_mn, axis=0),
-            xp.sum(psi_un * psi_un * inverse - psi_nn, axis=0),
+            (psi_ut * psi_ut * inverse - psi_tt).sum(0),
+            (psi_ut * psi_um * inverse - psi_tm).sum(0),
+            (psi_ut * psi_un * inverse - psi_tn).sum(0),
+            (psi_um * psi_um * inverse + bend).sum(0),
+            (psi_um * psi_un * inverse - psi_mn).sum(0),
+            (psi_un * psi_un * inverse - psi_nn).sum(0),
         ),
         log_rho=step,
         by=(-psi_ut * inverse, -psi_um * inverse, -psi_un * inverse),

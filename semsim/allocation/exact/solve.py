@@ -56,7 +56,7 @@ def _climb(drops: Drops, start: Point, held: Values | None = None) -> Optimum:
     """Climb as if power were free, and again with all of it where that asks for too much."""
     xp = namespace(drops.c)
     point = climb(drops, start, xp.zeros_like(start.settled), held)
-    used_w = xp.sum(shares(drops, xp.exp(point.log_rho), point.prices).p_w, axis=0)
+    used_w = (shares(drops, xp.exp(point.log_rho), point.prices).p_w).sum(0)
     limited = ~(used_w <= drops.power_w * (1 + _OVER))
     index = xp.nonzero(limited)[0]
     if index.shape[0] == 0:

@@ -35,7 +35,7 @@ def excess(x: Values) -> Values:
     """Return x - 1 + e^(-x) for x >= 0, to full relative precision."""
     xp = namespace(x)
     plain = x + xp.expm1(-x)
-    if bool(xp.all(x >= _SMALL)):
+    if bool((x >= _SMALL).all()):
         return plain
     series = x * x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x * (1 / 720 - x / 5040)))))
     return xp.where(x < _SMALL, series, plain)
@@ -51,7 +51,7 @@ def nats_per_hz(m: Values) -> Values:
     # W_0 to one percent (Iacono and Boyd, 2017).
     log = xp.log1p((m.clip(min=_MIDDLE) - 1) / math.e)
     x = 1 + log * (1 - xp.log1p(log) / (2 + log))
-    if not bool(xp.all(m >= _MIDDLE)):
+    if not bool((m >= _MIDDLE).all()):
         r = xp.sqrt(2 * m.clip(max=_MIDDLE))
         near = r * (1 - r * (1 / 3 - r * (11 / 72 - r * (43 / 540 - r * 769 / 17280))))
         x = xp.where(m < _MIDDLE, near, x)

@@ -83,7 +83,7 @@ def test_every_span_is_bounded(seed: int, deadlines: bool) -> None:
         dual = Dual(drops, optimum.point.prices, terms.constant)
         anchor, _, _ = anchored(dual, optimum.point.log_rho)
         found_s = float(optimum.point.prices.slowest_s[0])
-        soonest_s = float(drops.soonest_s()[0])
+        soonest_s = float(drops.soonest_s[0])
         edges = np.concatenate(
             [np.linspace(soonest_s, found_s, 9), np.geomspace(found_s, 3 * found_s, 9)[1:]]
         )
