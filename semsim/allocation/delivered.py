@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import numpy as np
-from array_api_compat import array_namespace
 
 from semsim.allocation.config import UtilityConfig
-
-#: An array of numpy or torch.
-Values: TypeAlias = Any
+from semsim.arrays import Values, namespace
 
 
 def delivered_utility(
@@ -34,7 +29,7 @@ def delivered_utility(
         delay_s: ``[..., N]`` their delays; looked at nowhere else.
         energy_j: ``[..., N]``.
     """
-    xp = array_namespace(energy_j)
+    xp = namespace(energy_j)
     nothing = xp.zeros_like(energy_j)
     weight = nothing + xp.asarray(np.asarray(config.weight), dtype=energy_j.dtype)
     weighted = xp.where(delivered, weight * quality_db, nothing)

@@ -90,22 +90,11 @@ class Surroundings:
             axis=-1,
         )
         users = torch.from_numpy(place.reshape(-1, shape[-1], 3))  # [D, N, 3]
-        sender = users.new_zeros(len(users), 1, 3)
-        sender[..., 2] = self.bs_height_m
         indoor = torch.rand(users.shape[:2], generator=generator) < self.indoor_share
         scenario = self._scenario(phy.channel.tr38901)
+        sight = {"drawn": None, "always": True, "never": False}[self.line_of_sight]
         with draws_from(generator):
-            scenario.set_topology(
-                ut_loc=users,
-                bs_loc=sender,
-                ut_orientations=torch.zeros_like(users),
-                bs_orientations=torch.zeros_like(sender),
-                ut_velocities=torch.zeros_like(users),
-                in_state=indoor,
-                los={"drawn": None, "always": True, "never": False}[self.line_of_sight],
-                # By default Sionna puts the outdoor users of RMa into cars.
-                **({"in_car": torch.zeros_like(indoor)} if self.model == "rma" else {}),
-            )
+            self._set_topology(scenario, users, indoor, sight)
             parameters = phy.channel.tr38901.LSPGenerator(scenario)
             parameters.topology_updated_callback()
             drawn = parameters()
@@ -135,17 +124,28 @@ class Surroundings:
         """
         height = np.full((len(place_m), 1), self.user_height_m)
         users = torch.from_numpy(np.concatenate([place_m, height], axis=1))[None]  # [1, N, 3]
-        sender = users.new_tensor([[[0.0, 0.0, self.bs_height_m]]])
         outdoors = torch.zeros(users.shape[:2], dtype=torch.bool)
+        self._set_topology(scenario, users, outdoors, line_of_sight)
+
+    def _set_topology(
+        self,
+        scenario: Any,
+        users: torch.Tensor,
+        indoor: torch.Tensor,
+        line_of_sight: bool | torch.Tensor | None,
+    ) -> None:
+        sender = users.new_zeros(len(users), 1, 3)
+        sender[..., 2] = self.bs_height_m
         scenario.set_topology(
             ut_loc=users,
             bs_loc=sender,
             ut_orientations=torch.zeros_like(users),
             bs_orientations=torch.zeros_like(sender),
             ut_velocities=torch.zeros_like(users),
-            in_state=outdoors,
+            in_state=indoor,
             los=line_of_sight,
-            **({"in_car": outdoors} if self.model == "rma" else {}),
+            # By default Sionna puts the outdoor users of RMa into cars.
+            **({"in_car": torch.zeros_like(indoor)} if self.model == "rma" else {}),
         )
 
     def _scenario(self, standard: Any) -> Any:

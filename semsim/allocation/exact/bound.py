@@ -21,7 +21,7 @@ from semsim.allocation.exact.dual import Anchor, Dual
 from semsim.allocation.exact.response import reduce
 from semsim.allocation.exact.solve import Optimum
 from semsim.allocation.exact.spans import by_spans, highest
-from semsim.allocation.exact.spectral import Values, namespace
+from semsim.arrays import Values, namespace
 
 #: Cells of ρ for a first look at what lies before T_c.
 _FEW = 10

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from semsim.allocation.exact.spectral import Values, namespace, nats_per_hz
+from semsim.allocation.exact.spectral import nats_per_hz
 from semsim.allocation.terms import Terms
+from semsim.arrays import Values, namespace
 
 #: λ_3 p_max over the larger of λ_1 b_q and λ_2, where λ_3 is zero or less than that.
 _NOTHING = 1e-11

@@ -7,7 +7,7 @@ from typing import Any
 
 from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.response import Prices
-from semsim.allocation.exact.spectral import Values, namespace
+from semsim.arrays import Values, namespace
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Any
 
 from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.response import Prices, Reduced, reduce
-from semsim.allocation.exact.spectral import Values, excess, namespace
+from semsim.allocation.exact.spectral import excess
+from semsim.arrays import Values, namespace
 
 #: A relative step below which the next one, about its square, changes nothing that matters.
 _SETTLED = 3e-6

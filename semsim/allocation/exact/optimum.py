@@ -15,10 +15,10 @@ from semsim.allocation.exact.feasible import check_deadlines
 from semsim.allocation.exact.response import reduce, shares
 from semsim.allocation.exact.solution import Solution
 from semsim.allocation.exact.solve import Optimum, solve
-from semsim.allocation.exact.spectral import Values, namespace
 from semsim.allocation.exact.worst import best_worst
 from semsim.allocation.limits import refuse_worthless
 from semsim.allocation.terms import Terms
+from semsim.arrays import Values, namespace
 from semsim.errors import AllocationError
 from semsim.types import Array
 

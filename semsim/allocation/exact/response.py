@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from semsim.allocation.exact.drops import Drops
-from semsim.allocation.exact.spectral import Values, namespace
+from semsim.arrays import Values, namespace
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from semsim.allocation.exact.drops import Drops
 from semsim.allocation.exact.newton import Point, climb, with_all_power, with_power_to_spare
 from semsim.allocation.exact.response import reduce, shares
-from semsim.allocation.exact.spectral import Values, namespace
+from semsim.arrays import Values, namespace
 
 #: Relative excess of Σp over p_max above which power binds.
 _OVER = 1e-12

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from semsim.allocation.exact.dual import Anchor, Dual
-from semsim.allocation.exact.spectral import Values, namespace
+from semsim.arrays import Values, namespace
 
 #: Cells of ρ, round by round. What proves too little is cut in so many for the next.
 _CELLS = (16, 48, 128, 192, 256)

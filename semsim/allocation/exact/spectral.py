@@ -7,28 +7,13 @@ X e^X - e^X + 1 = μ/(A c) =: m, that is X = 1 + W_0((m - 1)/e), W_0 being Lambe
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
 
-from array_api_compat import array_namespace
-
-#: An array of numpy or torch, float64.
-Values: TypeAlias = Any
+from semsim.arrays import Values, namespace
 
 #: Below it, the difference of exponentials cancels and its series is exact to rounding.
 _SMALL = 0.03
 #: Where the expansion about m = 0 hands over to that of a large m; both are within 2 % there.
 _MIDDLE = 0.5
-
-
-_NAMESPACES: dict[type, Any] = {}
-
-
-def namespace(values: Values) -> Any:
-    """Return the array API of ``values``; asked for so often that it is kept by type."""
-    kind = type(values)
-    if kind not in _NAMESPACES:
-        _NAMESPACES[kind] = array_namespace(values)
-    return _NAMESPACES[kind]
 
 
 def excess(x: Values) -> Values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from semsim.engine.dynamics.arrays import Values, namespace
+from semsim.arrays import Values, namespace
 from semsim.engine.dynamics.config import EnergyConfig
 
 #: Below it, a battery lasts for ever, and a quotient by it might overflow.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from semsim.engine.dynamics.arrays import Values, namespace
+from semsim.arrays import Values, namespace
 
 #: Slot of a request that there is not.
 NOBODY = -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from semsim.engine.dynamics.arrays import Values, namespace
+from semsim.arrays import Values, namespace
 from semsim.engine.dynamics.energy import until_empty
 from semsim.engine.dynamics.queue import Queues
 

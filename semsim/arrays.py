@@ -1,4 +1,4 @@
-"""What the arithmetic of dynamics takes: arrays of numpy, or tensors of torch."""
+"""What arithmetic takes that is the same in numpy and torch: their arrays, by the array API."""
 
 from __future__ import annotations
 
