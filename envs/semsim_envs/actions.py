@@ -17,10 +17,9 @@ from typing import Any, Literal
 
 import gymnasium
 import numpy as np
-from array_api_compat import array_namespace
 
 from semsim.engine.downlink import RATE_TOLERANCE
-from semsim.engine.dynamics.arrays import Values
+from semsim.engine.dynamics.arrays import Values, namespace
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Array
 from semsim.units import db_to_linear, linear_to_db
@@ -73,12 +72,14 @@ class Actions:
         for user, offered in enumerate(cell.offers):
             table[user, : offered.size] = offered
         self._offers, self._users = backend.array(table), backend.array(np.arange(users))
-        self._last = backend.array(self._counts - 1)
+        self._last = backend.array(self._counts - 1.0)
+        self._half_counts = backend.array(self._counts / 2)
         self._half_share = math.log(db_to_linear(share_range_db)) / 2
         self._half_power = math.log(db_to_linear(power_range_db)) / 2
         whole = cell.problem.budget.cell
         self._b_hz, self._p_w = whole.bandwidth_hz, whole.power_w
         self.nvec = np.concatenate([np.full(2 * users, levels), self._counts, [levels]])
+        self._most = backend.array(self.nvec - 1.0)
 
     @property
     def size(self) -> int:
@@ -104,20 +105,18 @@ class Actions:
         """
         entries = self._checked(action, lead)
         users, last = self._cell.users, self._last
-        xp = array_namespace(entries)
+        xp = namespace(entries)
         bandwidth, power = entries[:, :users], entries[:, users : 2 * users]
         rate, total = entries[:, 2 * users : 3 * users], entries[:, 3 * users :]
         if self.kind == "discrete":
             step = 2 / (self._levels - 1)
             bandwidth, power, total = (x * step - 1 for x in (bandwidth, power, total))
-            nth = xp.astype(rate, xp.int64)
+            place = rate
         else:
-            # Where a rate's part of the range begins may be meant to rounding.
-            place = (rate + 1) / 2 * xp.astype(last + 1, xp.float64)
-            nth = xp.minimum(xp.astype(place, xp.int64), last)
+            place = xp.minimum((rate + 1) * self._half_counts, last)
         power_w = self._p_w * xp.exp((total - 1) * self._half_power)
         return Allocation(
-            rho=self._offers[self._users, nth],
+            rho=self._offers[self._users, xp.astype(place, xp.int64)],
             b_hz=self._b_hz * _softmax(bandwidth * self._half_share, active),
             p_w=power_w * _softmax(power * self._half_share, active),
         )
@@ -131,15 +130,16 @@ class Actions:
                 f"and rate of each of the {self._cell.users} users, then the total power"
             )
         entries = entries.reshape(-1, self.size)
-        xp = array_namespace(entries)
         if self.kind == "discrete":
-            most = self._backend.floats(self.nvec - 1.0)
-            wrong = ~((entries >= 0) & (entries <= most) & (entries == xp.floor(entries)))
-        else:
-            wrong = ~(xp.abs(entries) <= 1 + ROUNDING)
-        if bool(xp.any(wrong)):
-            self._refuse(entries, wrong)
-        return entries if self.kind == "discrete" else xp.clip(entries, -1.0, 1.0)
+            xp = namespace(entries)
+            rounded = xp.minimum(abs(xp.floor(entries)), self._most)
+            if not bool((entries == rounded).all()):
+                self._refuse(entries, entries != rounded)
+            return entries
+        # Nothing that is not finite compares.
+        if not bool((abs(entries) <= 1 + ROUNDING).all()):
+            self._refuse(entries, ~(abs(entries) <= 1 + ROUNDING))
+        return entries.clip(-1.0, 1.0)
 
     def _refuse(self, entries: Values, wrong: Values) -> None:
         row, column = (int(i) for i in np.argwhere(np.array(wrong.tolist()))[0])
@@ -238,11 +238,9 @@ class Actions:
 
 
 def _softmax(logits: Values, active: Values | None) -> Values:
-    xp = array_namespace(logits)
-    weights = xp.exp(logits)
-    if active is not None:
-        weights = xp.where(active, weights, xp.zeros_like(weights))
-    total = xp.sum(weights, axis=-1, keepdims=True)
-    if active is not None:
-        total = xp.where(total > 0, total, xp.ones_like(total))
-    return weights / total
+    weights = namespace(logits).exp(logits)
+    if active is None:
+        return weights / weights.sum(-1)[:, None]
+    weights = weights * active
+    total = weights.sum(-1)[:, None]
+    return weights / (total + (total == 0))

@@ -23,8 +23,8 @@ from semsim_envs.static import StaticCells
 from semsim_envs.worth import Outcome
 
 Quality = Literal["fitted", "measured"]
-#: Below any seed that Gymnasium takes.
-_SEEDS = 2**31
+#: Episodes draw their seeds below it.
+SEEDS = 2**31
 
 
 class DownlinkEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
@@ -74,7 +74,7 @@ class DownlinkEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
     `least_reward`. ``quality="fitted"``: by the scenario's quality curve at the offered rate that
     is sent, and as many seconds as the gain allows. ``quality="measured"``: the images went through
     codec and channel. ``info`` has the parts ``quality``, ``delay`` and ``energy`` (of which the
-    first less the others is the utility), and by user ``psnr_db``, ``delay_s`` (NaN where nothing
+    first less the others is the utility), and by user ``psnr_db``, ``delay_s`` (0 where nothing
     was delivered), ``energy_j``, ``delivered``, and what was allocated: ``rho``, ``b_hz``, ``p_w``.
 
     ## Starting State
@@ -156,12 +156,12 @@ class DownlinkEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
         if options:
             raise ValueError(f"options: there are none, got {sorted(options)}")
         super().reset(seed=seed)
-        episode = int(self.np_random.integers(_SEEDS)) if seed is None else seed
+        episode = int(self.np_random.integers(SEEDS)) if seed is None else seed
         self._cells.reset(episode)
         self._slot, self._last = 0, None
         if self.render_mode == "human":
             self.render()
-        return self._observation(), {"slot": 0}
+        return self.observation(), {"slot": 0}
 
     def step(
         self, action: NDArray[Any]
@@ -195,9 +195,10 @@ class DownlinkEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
             self.render()
         reward = max(float(outcome.reward[0]), self._least_reward)
         truncated = self._slot >= self.episode_slots
-        return self._observation(), reward, bool(outcome.exhausted[0]), truncated, info
+        return self.observation(), reward, bool(outcome.exhausted[0]), truncated, info
 
-    def _observation(self) -> NDArray[np.float32]:
+    def observation(self) -> NDArray[np.float32]:
+        """Return the observation of the current slot."""
         rows = self.view.encode(self._cells.observe(), self._cells.last_psnr_db)
         row: NDArray[np.float32] = rows[0]
         return row

@@ -171,7 +171,9 @@ class DynamicCells:
         b_hz, p_w = allocation.b_hz, allocation.p_w
         rho = np.where(before.rho > 0, before.rho, allocation.rho)
         # A modem chooses its level by what it was told, Shannon's rate is that of the true gain.
-        air_s = worth.air_s(rho, told if self._by_levels else self._gain, b_hz, p_w)
+        met, sent = told if self._by_levels else self._gain, (b_hz > 0) & (p_w > 0)
+        air_s = worth.air_s(rho, met, np.where(sent, b_hz, 1.0), np.where(sent, p_w, 1.0))
+        air_s = np.where(sent, air_s, math.inf)
         compute_s = worth.compute_s(rho)
         nothing = np.zeros_like(rho)  # the mean channel of an image matters to codecs alone
         offer = Offer(

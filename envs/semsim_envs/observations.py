@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import gymnasium
 import numpy as np
-from array_api_compat import array_namespace
 
-from semsim.engine.dynamics.arrays import Values
+from semsim.engine.dynamics.arrays import Values, namespace
 from semsim.types import DownlinkState
 from semsim.units import db_to_linear, linear_to_db
 from semsim_envs.backend import Backend
@@ -98,10 +97,10 @@ class Observations:
             state: ``[E, N]``.
             last_psnr_db: ``[E, N]`` of the image that each user was sent last; 0 before the first.
         """
-        xp = array_namespace(state.gain)
+        xp = namespace(state.gain)
         rows = [
-            xp.clip((xp.log(state.gain) - self._middle) / self._half, -1.0, 1.0),
-            xp.clip(last_psnr_db / _FULL_DB, 0.0, 1.0),
+            ((xp.log(state.gain) - self._middle) / self._half).clip(-1.0, 1.0),
+            (last_psnr_db / _FULL_DB).clip(0.0, 1.0),
         ]
         waiting = state.waiting
         if waiting is not None and state.active is not None:
@@ -118,7 +117,7 @@ class Observations:
                 rows.append(xp.astype(waiting.present, kind))
             if "energy" in names:
                 rows.append(waiting.energy_j[:, None] / self._capacity_j)
-            rows[2:] = [xp.clip(row, 0.0, 1.0) for row in rows[2:]]
+            rows[2:] = [row.clip(0.0, 1.0) for row in rows[2:]]
         return self._backend.single(xp.concat(rows, axis=-1))
 
     def _age(self, age_s: Values) -> Values:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from semsim.engine.fading import rician_gain, scatter
 from semsim.engine.propagation import check_reach, draw_large_scale
@@ -113,10 +112,8 @@ class StaticCells:
     def step(self, allocation: Allocation) -> Outcome:
         """Judge an allocation ``[E, N]`` of offered rates, and go to the next slot."""
         rho, p_w, worth = allocation.rho, allocation.p_w, self._worth
-        xp = array_namespace(rho)
         air_s = worth.air_s(rho, self._gain, allocation.b_hz, p_w)
         compute_s = worth.compute_s(rho)
-        air_j = xp.where(p_w > 0, p_w * air_s, xp.zeros_like(p_w))
         psnr_db = worth.psnr_db(rho)
         outcome = judge(
             worth.config,
@@ -124,8 +121,9 @@ class StaticCells:
             self._everybody,
             psnr_db,
             air_s + compute_s,
-            air_j + worth.compute_power_w * compute_s,
+            p_w * air_s + worth.compute_power_w * compute_s,
             self._never,
+            all_delivered=True,
         )
         self.last_psnr_db = psnr_db
         self._drops.advance()

@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from semsim.allocation.config import UtilityConfig
-from semsim.engine.dynamics.arrays import Values
+from semsim.engine.dynamics.arrays import Values, namespace
 from semsim_envs.backend import Backend
 from semsim_envs.cell import Cell
 
@@ -23,8 +22,8 @@ class Outcome:
         quality: ``[E]`` λ_1 Q.
         delay: ``[E]`` λ_2 T.
         energy: ``[E]`` λ_3 ΣE.
-        psnr_db: ``[E, N]`` of the images delivered, NaN where there is none.
-        delay_s: ``[E, N]`` their delays, NaN where there is none.
+        psnr_db: ``[E, N]`` of the images delivered, 0 where there is none.
+        delay_s: ``[E, N]`` their delays, 0 where there is none.
         energy_j: ``[E, N]`` spent.
         delivered: ``[E, N]`` whether an image arrived.
         exhausted: ``[E]`` whether the energy of the episode is used up.
@@ -49,6 +48,8 @@ def judge(
     delay_s: Values,
     energy_j: Values,
     exhausted: Values,
+    *,
+    all_delivered: bool = False,
 ) -> Outcome:
     """Return what a slot that ``delivered`` these images is worth.
 
@@ -63,29 +64,33 @@ def judge(
         delay_s: ``[E, N]``, looked at where something was delivered.
         energy_j: ``[E, N]``.
         exhausted: ``[E]`` bool.
+        all_delivered: known to be so everywhere, which is faster.
     """
-    xp = array_namespace(energy_j)
-    nothing = xp.zeros_like(energy_j)
-    weighted_db = xp.where(delivered, weight * psnr_db, nothing)
+    xp = namespace(energy_j)
+    weighted_db = worst_db = weight * psnr_db
+    if not all_delivered:
+        nothing = xp.zeros_like(energy_j)
+        psnr_db, delay_s = (xp.where(delivered, x, nothing) for x in (psnr_db, delay_s))
+        some = xp.any(delivered, axis=-1)[..., None]
+        worst_db = xp.where(delivered, weighted_db, xp.where(some, nothing + math.inf, nothing))
+        weighted_db = xp.where(delivered, weighted_db, nothing)
     if config.quality == "min":
-        worst_db = xp.min(xp.where(delivered, weighted_db, nothing + math.inf), axis=-1)
-        pooled_db = xp.where(xp.any(delivered, axis=-1), worst_db, xp.zeros_like(worst_db))
+        pooled_db = xp.min(worst_db, axis=-1)
     else:
-        pooled_db = xp.sum(weighted_db, axis=-1)
+        pooled_db = weighted_db.sum(-1)
         if config.quality == "mean":
             pooled_db = pooled_db / energy_j.shape[-1]
-    slowest_s = xp.max(xp.where(delivered, delay_s, nothing), axis=-1)
+    slowest_s = xp.max(delay_s, axis=-1)
     quality = _weighted(config.lambda_quality, pooled_db)
     delay = _weighted(config.lambda_delay, slowest_s)
-    energy = _weighted(config.lambda_energy, xp.sum(energy_j, axis=-1))
-    missing = nothing + math.nan
+    energy = _weighted(config.lambda_energy, energy_j.sum(-1))
     return Outcome(
         reward=quality - delay - energy,
         quality=quality,
         delay=delay,
         energy=energy,
-        psnr_db=xp.where(delivered, psnr_db, missing),
-        delay_s=xp.where(delivered, delay_s, missing),
+        psnr_db=psnr_db,
+        delay_s=delay_s,
         energy_j=energy_j,
         delivered=delivered,
         exhausted=exhausted,
@@ -94,7 +99,7 @@ def judge(
 
 def _weighted(weight: float, value: Values) -> Values:
     # A weight of zero switches a term off, even an infinite one.
-    return weight * value if weight > 0 else 0.0 * array_namespace(value).ones_like(value)
+    return weight * value if weight > 0 else namespace(value).zeros_like(value)
 
 
 class Worth:
@@ -130,29 +135,23 @@ class Worth:
 
     def psnr_db(self, rho: Values) -> Values:
         """Return the curve's quality at ``rho [E, N]``, FTSC eq. (8)."""
-        return self.offset_db + self.slope_db * array_namespace(rho).log(rho)
+        return self.offset_db + self.slope_db * namespace(rho).log(rho)
 
     def compute_s(self, rho: Values) -> Values:
         """Return the computing time, eq. (17)."""
         return self.t0_s - self.kappa_s * rho
 
     def air_s(self, rho: Values, gain: Values, b_hz: Values, p_w: Values) -> Values:
-        """Return the time on the air, eq. (16); infinite where nothing is sent."""
-        xp = array_namespace(rho)
-        one = xp.ones_like(rho)
-        sent = (b_hz > 0) & (p_w > 0)
-        width_hz = xp.where(sent, b_hz, one)
-        snr = xp.where(sent, p_w, 0 * one) * gain / (width_hz * self.noise_psd_w_per_hz)
-        if self._levels is None:
-            bits_per_hz = xp.log1p(snr) / math.log(2)
-        else:
-            thresholds, rates = self._levels
-            bits_per_hz = rates[xp.searchsorted(thresholds, snr, side="right")]
-        rate_bps = width_hz * bits_per_hz
-        carried = rate_bps > 0
-        quotient_s = rho * self.image_bits / xp.where(carried, rate_bps, one)
-        return xp.where(carried, quotient_s, math.inf * one)
+        """Return the time on the air, eq. (16), with bandwidth and power for everybody.
 
-    def compute_j(self, rho: Values) -> Values:
-        """Return the computing energy, eq. (21)."""
-        return self.compute_power_w * self.compute_s(rho)
+        It is infinite where no level of the modem reaches.
+        """
+        bits = rho * self.image_bits
+        snr = p_w * gain / (b_hz * self.noise_psd_w_per_hz)
+        xp = namespace(rho)
+        if self._levels is None:
+            return bits / (b_hz * xp.log1p(snr)) * math.log(2)
+        thresholds, rates = self._levels
+        rate_bps = b_hz * rates[xp.searchsorted(thresholds, snr, side="right")]
+        carried = rate_bps > 0
+        return xp.where(carried, bits / (rate_bps + ~carried), bits + math.inf)
