@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
 from semsim.engine.downlink import RATE_TOLERANCE
 from semsim.engine.dynamics.arrays import Values, namespace
@@ -160,7 +161,7 @@ class Actions:
         return f"{('bandwidth', 'power', 'rate')[column // users]} of user {column % users}"
 
     def encode(
-        self, allocation: Allocation, active: Array | None = None, nearest: bool = False
+        self, allocation: Allocation, active: NDArray[np.bool_] | None = None, nearest: bool = False
     ) -> Array:
         """Return the action ``[3N + 1]`` that :meth:`decode` takes for ``allocation [N]``.
 
@@ -198,7 +199,7 @@ class Actions:
             self._refuse_inexact(allocation, active, exact, entries)
         return entries.astype(np.int64) if self.kind == "discrete" else entries
 
-    def _logits(self, values: Array, active: Any) -> Array:
+    def _logits(self, values: Array, active: NDArray[np.bool_]) -> Array:
         """Return the entries whose softmax has the proportions of ``values [N]``."""
         entries = np.zeros(len(values))
         if active.any():
@@ -207,7 +208,7 @@ class Actions:
         return entries
 
     def _refuse_inexact(
-        self, allocation: Allocation, active: Any, exact: Array, entries: Array
+        self, allocation: Allocation, active: NDArray[np.bool_], exact: Array, entries: Array
     ) -> None:
         if not active.any():
             return

@@ -176,9 +176,7 @@ class DynamicCells:
         air_s = np.where(sent, air_s, math.inf)
         compute_s = worth.compute_s(rho)
         nothing = np.zeros_like(rho)  # the mean channel of an image matters to codecs alone
-        offer = Offer(
-            rho, air_s, p_w, worth.compute_power_w * compute_s, nothing, nothing, nothing
-        )
+        offer = Offer(rho, air_s, p_w, worth.compute_power_w * compute_s, nothing, nothing, nothing)
         served = serve(before, offer, self._energy_j, self.slot_s)
         delay_s = before.age(self._slot) * self.slot_s + served.air_s + compute_s
         delivered = served.done & (delay_s <= self._deadline_s * _MET)

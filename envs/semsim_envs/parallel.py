@@ -18,7 +18,7 @@ from semsim_envs.downlink import DownlinkEnv, Quality
 _ENTRIES = ("bandwidth", "power", "rate", "total power")
 
 
-class DownlinkParallel(ParallelEnv[str, NDArray[np.float32], Any]):
+class DownlinkParallel(ParallelEnv[str, NDArray[np.float32], Any]):  # type: ignore[misc]
     """Every user asks for itself; what all ask for is shared as in :class:`DownlinkEnv`.
 
     ## Agents

@@ -61,8 +61,9 @@ def draw(scene: Scene) -> NDArray[np.uint8]:
         for user, image in enumerate(shown):
             _image(figure.add_subplot(strip[0, user]), scene, user, image)
     figure.suptitle(_title(scene), fontsize=10)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels: NDArray[np.uint8] = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return np.ascontiguousarray(pixels[..., :3])
 
 
 def _title(scene: Scene) -> str:
@@ -87,9 +88,7 @@ def _map(axes: Any, scene: Scene) -> None:
     axes.scatter([0], [0], marker="^", s=80, color=_SENDER)
     axes.scatter(x, y, c=colours, s=40)
     for user in range(min(scene.cell.users, 50)):
-        axes.annotate(
-            str(user), (x[user], y[user]), (3, 3), textcoords="offset points", fontsize=8
-        )
+        axes.annotate(str(user), (x[user], y[user]), (3, 3), textcoords="offset points", fontsize=8)
     reach_m = 1.1 * max(float(distance_m.max()), 1.0)
     axes.set(xlim=(-reach_m, reach_m), ylim=(-reach_m, reach_m), aspect="equal", xlabel="m")
     axes.tick_params(labelsize=7)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -53,7 +53,7 @@ class DownlinkVectorEnv(VectorEnv[Any, Any, Any]):
         ValueError: for an argument that does not.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
+    metadata: dict[str, Any] = {  # noqa: RUF012 Gymnasium declares it so
         "render_modes": [],
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
