@@ -1,7 +1,6 @@
 import pickle
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +29,10 @@ def test_importing_never_imports_ray_and_registering_loads_nothing_heavy() -> No
         "assert 'semsim/Downlink-v0' in gymnasium.registry\n"
         "print(sorted({'ray', 'torch', 'sionna', 'matplotlib', 'pettingzoo'} & set(sys.modules)))\n"
         "semsim_envs.DownlinkEnv, semsim_envs.DownlinkVectorEnv, semsim_envs.DownlinkParallel\n"
-        "import semsim_envs.render\n"
-        "print('ray' in sys.modules, 'matplotlib.pyplot' in sys.modules)\n"
+        "print('ray' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:2] == ["[]", "False False"]
+    assert done.stdout.split("\n")[:2] == ["[]", "False"]
 
 
 @pytest.mark.parametrize("name", [STATIC, DYNAMIC])
@@ -81,7 +79,8 @@ def test_pickling_goes_on_where_it_was(scenario: Any, quality: Any) -> None:
 @pytest.mark.parametrize("name", [STATIC, "downlink_umi"])
 def test_the_reward_is_the_utility_of_the_problem(scenario: Any, name: str) -> None:
     """Shannon's rate, and the levels of a modem; random actions."""
-    env = DownlinkEnv(scenario(name), episode_slots=40, least_reward=-1e9)
+    found = scenario(name, feedback=FeedbackConfig())
+    env = DownlinkEnv(found, episode_slots=40, least_reward=-1e9)
     env.reset(seed=2)
     env.action_space.seed(2)
     lost = 0
@@ -89,7 +88,7 @@ def test_the_reward_is_the_utility_of_the_problem(scenario: Any, name: str) -> N
         gain = env.state().gain
         _, reward, _, _, info = env.step(env.action_space.sample())
         sent = Allocation(info["rho"], info["b_hz"], info["p_w"])
-        env.cell.problem.check(replace(sent, rho=sent.rho), env.state())
+        env.cell.problem.check(sent, env.state())
         expected = env.cell.problem.utility(gain, sent)
         lost += bool(np.isinf(expected.total))
         assert reward == pytest.approx(max(float(expected.total), -1e9), rel=1e-12)
