@@ -107,19 +107,24 @@ class Actions:
         entries = self._checked(action, lead)
         users, last = self._cell.users, self._last
         xp = namespace(entries)
-        bandwidth, power = entries[:, :users], entries[:, users : 2 * users]
-        rate, total = entries[:, 2 * users : 3 * users], entries[:, 3 * users :]
+        shares = entries[:, : 2 * users].reshape(-1, 2, users)  # of bandwidth, of power
+        place, total = entries[:, 2 * users : 3 * users], entries[:, 3 * users :]
         if self.kind == "discrete":
             step = 2 / (self._levels - 1)
-            bandwidth, power, total = (x * step - 1 for x in (bandwidth, power, total))
-            place = rate
+            shares, total = shares * step - 1, total * step - 1
         else:
-            place = xp.minimum((rate + 1) * self._half_counts, last)
+            place = xp.minimum((place + 1) * self._half_counts, last)
+        weights = xp.exp(shares * self._half_share)
+        if active is not None:
+            weights = weights * active[:, None]
+        whole = weights.sum(-1)
+        if active is not None:
+            whole = whole + (whole == 0)
         power_w = self._p_w * xp.exp((total - 1) * self._half_power)
         return Allocation(
             rho=self._offers[self._users, xp.astype(place, xp.int64)],
-            b_hz=self._b_hz * _softmax(bandwidth * self._half_share, active),
-            p_w=power_w * _softmax(power * self._half_share, active),
+            b_hz=self._b_hz / whole[:, :1] * weights[:, 0],
+            p_w=power_w / whole[:, 1:] * weights[:, 1],
         )
 
     def _checked(self, action: Any, lead: tuple[int, ...]) -> Values:
@@ -137,8 +142,10 @@ class Actions:
             if not bool((entries == rounded).all()):
                 self._refuse(entries, entries != rounded)
             return entries
-        # Nothing that is not finite compares.
-        if not bool((abs(entries) <= 1 + ROUNDING).all()):
+        most = float(abs(entries).max())
+        if most <= 1:
+            return entries
+        if not most <= 1 + ROUNDING:  # NaN compares with nothing
             self._refuse(entries, ~(abs(entries) <= 1 + ROUNDING))
         return entries.clip(-1.0, 1.0)
 
@@ -236,12 +243,3 @@ class Actions:
                         f"the nearest levels miss the allocation's {name} by up to {off_db:.1f} "
                         f"dB: raise 'levels', {remedy}"
                     )
-
-
-def _softmax(logits: Values, active: Values | None) -> Values:
-    weights = namespace(logits).exp(logits)
-    if active is None:
-        return weights / weights.sum(-1)[:, None]
-    weights = weights * active
-    total = weights.sum(-1)[:, None]
-    return weights / (total + (total == 0))

@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from semsim.engine.fading import rician_gain, scatter
+from semsim.engine.fading import mixed, rician_weights, scatter
 from semsim.engine.propagation import check_reach, draw_large_scale
 from semsim.engine.topology import Places
 from semsim.rng import Streams
@@ -44,7 +44,8 @@ class Drops:
         check_reach(scenario.cell, self.places.distance_m.ravel())
         large_scale = draw_large_scale(scenario.cell, self.places, streams)
         self._large_scale_gain = large_scale.gain
-        self._k = np.where(large_scale.line_of_sight, scenario.cell.fading.rician_k, 0.0)
+        k = np.where(large_scale.line_of_sight, scenario.cell.fading.rician_k, 0.0)
+        self._weights = rician_weights(k)
         self._scatter = scatter(scenario.cell, count * cell.users, streams)
         self._error_db = scenario.feedback.error_db
         self._reported = deque[Array](maxlen=scenario.feedback.delay_slots + 1)
@@ -60,7 +61,7 @@ class Drops:
         """Go on to the next slot."""
         self._slot += 1
         parts = self._scatter.at(self._slot).reshape(2, *self._shape)
-        self.gain = self._large_scale_gain * rician_gain(parts, self._k)
+        self.gain = self._large_scale_gain * mixed(parts, *self._weights)
         reported = self.gain
         if self._error_db > 0:
             rng = self._streams.child("slot", self._slot).numpy("feedback")

@@ -24,7 +24,9 @@ def test_pettingzoo_finds_nothing_wrong(scenario: Any, name: str, actions: Any) 
 
 
 def test_together_they_act_as_one(scenario: Any) -> None:
-    many, one = (kind(scenario(DYNAMIC), episode_slots=9) for kind in (DownlinkParallel, DownlinkEnv))
+    many, one = (
+        kind(scenario(DYNAMIC), episode_slots=9) for kind in (DownlinkParallel, DownlinkEnv)
+    )
     observations, _ = many.reset(seed=3)
     alone, _ = one.reset(seed=3)
     rng = np.random.default_rng(0)

@@ -127,5 +127,7 @@ def test_bad_arguments_and_actions_are_refused(scenario: Any) -> None:
         env.step(np.zeros(16))
     action = np.zeros((2, 16))
     action[1, 3] = np.nan
-    with pytest.raises(ValueError, match=r"entry 3 \(bandwidth of user 3\) of environment 1 is nan"):
+    with pytest.raises(
+        ValueError, match=r"entry 3 \(bandwidth of user 3\) of environment 1 is nan"
+    ):
         env.step(action)
