@@ -139,15 +139,7 @@ class DownlinkRun:
 
     def places(self, rng: np.random.Generator) -> Places:
         """Where the users stand; drawn, where the scenario does not say."""
-        users = self.scenario.users
-        if isinstance(users, DrawnUsers):
-            return draw_places(users.count, *users.distance_m, rng)
-        bearing_rad = draw_bearings_rad(len(users), rng)
-        for i, user in enumerate(users):
-            if user.position_m is not None:
-                x, y = user.position_m
-                bearing_rad[i] = math.atan2(y, x)
-        return Places(np.array([user.range_m for user in users]), bearing_rad)
+        return draw_users(self.scenario, rng)
 
     def _links(self, generator: torch.Generator) -> Sequence[Link]:
         scenario, device = self.scenario, self.scenario.device
@@ -313,6 +305,23 @@ class DownlinkRun:
             "quality_curve": self.problem.curve.origin,
             "allocators": rows,
         }
+
+
+def draw_users(scenario: DownlinkScenario, rng: np.random.Generator, drops: int = 1) -> Places:
+    """Return where the users of a scenario stand, ``[N]``, or ``[drops, N]`` of several drops."""
+    users = scenario.users
+    if isinstance(users, DrawnUsers):
+        places = draw_places(drops * users.count, *users.distance_m, rng)
+        distance_m, bearing_rad = places.distance_m, places.bearing_rad
+    else:
+        distance_m = np.tile([user.range_m for user in users], drops)
+        bearing_rad = draw_bearings_rad(distance_m.size, rng)
+        for i, user in enumerate(users):
+            if user.position_m is not None:
+                x, y = user.position_m
+                bearing_rad[i :: len(users)] = math.atan2(y, x)
+    shape = (-1,) if drops == 1 else (drops, -1)
+    return Places(distance_m.reshape(shape), bearing_rad.reshape(shape))
 
 
 def _common_shape(scenario: DownlinkScenario, sources: dict[PluginConfig, Any]) -> ImageShape:

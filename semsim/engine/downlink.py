@@ -102,7 +102,7 @@ class Downlink:
         """
         self._streams = Streams(seed)
         places = self._draw_places(self._streams.numpy("topology"))
-        self._distance_m = places.distance_m
+        self._distance_m, self._bearing_rad = places.distance_m, places.bearing_rad
         self._links = self._make_links(self._streams.torch("noise", self.device))
         if len(self._links) != len(self._distance_m):
             raise ValueError(f"{len(self._links)} links for {len(self._distance_m)} users")
@@ -141,6 +141,11 @@ class Downlink:
     def slot(self) -> int:
         """Number of the current slot, from 0."""
         return self._slot
+
+    @property
+    def places(self) -> Places:
+        """Where users stand in the current slot."""
+        return Places(self._distance_m.copy(), self._bearing_rad.copy())
 
     def observe(self) -> DownlinkState:
         """Return what an allocator may see of the current slot, ``[N]`` each: reported gains."""

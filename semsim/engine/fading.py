@@ -121,7 +121,16 @@ def rician_gain(parts: Array, k: Array | float) -> Array:
         parts: ``[2, ...]`` standard normal real and imaginary parts of the scatter.
         k: Rician factor K, linear, of the shape ``[...]`` or one for all.
     """
-    scattered = parts * np.sqrt(0.5 / (k + 1.0))
-    line_of_sight = np.sqrt(k / (k + 1.0))
-    gain: Array = (line_of_sight + scattered[0]) ** 2 + scattered[1] ** 2
+    return mixed(parts, *rician_weights(k))
+
+
+def rician_weights(k: Array | float) -> tuple[Array, Array]:
+    """Return √(K/(K+1)) and √(0.5/(K+1)), the weights of line of sight and of each part."""
+    return np.sqrt(k / (k + 1.0)), np.sqrt(0.5 / (k + 1.0))
+
+
+def mixed(parts: Array, line_of_sight: Array, scattered: Array) -> Array:
+    """Return the power gain ``[...]`` of ``parts [2, ...]`` by their :func:`rician_weights`."""
+    real, imaginary = parts * scattered
+    gain: Array = (line_of_sight + real) ** 2 + imaginary**2
     return gain

@@ -103,7 +103,8 @@ class DynamicDownlink(Downlink):
         if self._slot > 0:
             self._world.advance()
         world, energy = self._world, self._dynamics.energy
-        self._large_scale, self._distance_m = world.large_scale, world.distance_m
+        self._large_scale = world.large_scale
+        self._distance_m, self._bearing_rad = world.distance_m, world.bearing_rad
         self._gain = world.gain
         self._report()
         waited = self._queues

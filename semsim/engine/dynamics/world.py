@@ -28,6 +28,7 @@ class World:
     Attributes:
         slot: number of the current slot, from 0.
         distance_m: to the sender.
+        bearing_rad: direction from the sender.
         large_scale: path loss and shadowing.
         gain: large-scale gain times fading.
         present: places that are taken.
@@ -59,7 +60,7 @@ class World:
         self._config, self._slot_s, self._cell, self._streams = config, slot_s, cell, streams
         users = len(places.distance_m)
         self.slot = 0
-        self.distance_m = places.distance_m
+        self.distance_m, self.bearing_rad = places.distance_m, places.bearing_rad
         if config.mobility is None:
             self.large_scale = draw_large_scale(cell, places, streams)
             self._scatter = scatter(cell, users, streams)
@@ -106,8 +107,8 @@ class World:
             return
         step = self._walk.step(self._slot_s, streams.numpy("mobility"))
         self.distance_m = np.hypot(step.place_m[:, 0], step.place_m[:, 1])
-        bearing_rad = np.arctan2(step.place_m[:, 1], step.place_m[:, 0])
-        self.large_scale = self._large_scale_at(Places(self.distance_m, bearing_rad))
+        self.bearing_rad = np.arctan2(step.place_m[:, 1], step.place_m[:, 0])
+        self.large_scale = self._large_scale_at(Places(self.distance_m, self.bearing_rad))
         self.gain = self._gain(self._moving.move(self.slot, step.way_m, self.distance_m))
 
     def _gain(self, parts: Array) -> Array:

@@ -1,0 +1,65 @@
+"""The scenario of an environment, and the problem that it poses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from semsim.allocation.problem import Problem
+from semsim.channels.devices import check_device
+from semsim.errors import ScenarioError
+from semsim.scenario import DownlinkScenario, load_scenario
+from semsim.simulation import DownlinkRun
+from semsim.types import Array
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What an environment is about.
+
+    Attributes:
+        scenario: cell, users, dynamics.
+        problem: utility, budget, quality curves.
+        offers: by user, the ρ that its codec offers and the budget's model holds for, rising.
+    """
+
+    scenario: DownlinkScenario
+    problem: Problem
+    offers: tuple[Array, ...]
+
+    @property
+    def users(self) -> int:
+        """N."""
+        return len(self.offers)
+
+
+def read_scenario(scenario: str | Path | DownlinkScenario) -> DownlinkScenario:
+    """Return a downlink scenario, read from its file where a path is given.
+
+    Raises:
+        ScenarioError: if the file is wrong, or of another task.
+    """
+    found = scenario if isinstance(scenario, DownlinkScenario) else load_scenario(scenario)
+    if not isinstance(found, DownlinkScenario):
+        raise ScenarioError(
+            f"{scenario}: the environment needs a scenario of 'task: downlink', this is "
+            f"'task: {found.task}'"
+        )
+    check_device(found.device)
+    return found
+
+
+#: Cells by their scenario, of which copies of an environment share one.
+_CELLS: dict[str, Cell] = {}
+_KEPT = 8
+
+
+def cell_of(scenario: DownlinkScenario) -> Cell:
+    """Return the cell of a scenario; its codecs are loaded to ask what they offer, and let go."""
+    key = scenario.model_dump_json()
+    if key not in _CELLS:
+        if len(_CELLS) >= _KEPT:
+            del _CELLS[next(iter(_CELLS))]
+        problem = DownlinkRun(scenario).problem
+        _CELLS[key] = Cell(scenario, problem, tuple(problem.grid(len(scenario.user_codecs()))))
+    return _CELLS[key]
