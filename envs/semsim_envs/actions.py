@@ -19,8 +19,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim.arrays import Values, namespace
 from semsim.engine.downlink import RATE_TOLERANCE
-from semsim.engine.dynamics.arrays import Values, namespace
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Array
 from semsim.units import db_to_linear, linear_to_db

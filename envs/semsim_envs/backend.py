@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from semsim.engine.dynamics.arrays import Values
+from semsim.arrays import Values
 
 
 class Backend:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import gymnasium
 import numpy as np
 
-from semsim.engine.dynamics.arrays import Values, namespace
+from semsim.arrays import Values, namespace
 from semsim.types import DownlinkState
 from semsim.units import db_to_linear, linear_to_db
 from semsim_envs.backend import Backend

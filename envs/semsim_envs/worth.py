@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semsim.allocation.config import UtilityConfig
-from semsim.engine.dynamics.arrays import Values, namespace
+from semsim.arrays import Values, namespace
 from semsim_envs.backend import Backend
 from semsim_envs.cell import Cell
 
