@@ -210,7 +210,7 @@ class DownlinkEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
         """Return what an allocator would see of the slot, ``[N]``."""
         return row_of(self._cells.observe(), 0)
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> Any:
         """Return a picture ``[H, W, 3]`` of cell, shares and images, or show it in a window."""
         if self.render_mode is None:
             gymnasium.logger.warn("render() needs a render_mode: 'human' or 'rgb_array'")

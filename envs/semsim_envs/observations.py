@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -82,7 +83,7 @@ class Observations:
             self._old_s = _OLD_SLOTS * scenario.slot_s
         self.fields = tuple(fields)
 
-    def space(self) -> gymnasium.spaces.Box:
+    def space(self) -> gymnasium.Space[Any]:
         """Return the space of one cell's observations."""
         low = np.repeat(
             [field.low for field in self.fields],

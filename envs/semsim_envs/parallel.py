@@ -201,7 +201,8 @@ class DownlinkParallel(ParallelEnv[str, NDArray[np.float32], Any]):  # type: ign
 
     def render(self) -> NDArray[np.uint8] | None:
         """Return a picture, or show it in a window."""
-        return self.env.render()
+        picture: NDArray[np.uint8] | None = self.env.render()
+        return picture
 
     def close(self) -> None:
         """Close the window, if there is one."""
