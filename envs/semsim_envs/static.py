@@ -91,8 +91,6 @@ class StaticCells:
         self._drops = Drops(self._cell, self._count, seed)
         shape = self._count, self._cell.users
         self.last_psnr_db = self._backend.array(np.zeros(shape))
-        self._everybody = self._backend.array(np.ones(shape, dtype=np.bool_))
-        self._never = self._backend.array(np.zeros(self._count, dtype=np.bool_))
         self._look()
 
     def _look(self) -> None:
@@ -113,17 +111,18 @@ class StaticCells:
     def step(self, allocation: Allocation) -> Outcome:
         """Judge an allocation ``[E, N]`` of offered rates, and go to the next slot."""
         rho, p_w, worth = allocation.rho, allocation.p_w, self._worth
+        array = self._backend.array  # new ones every slot: users keep what they are given
         air_s = worth.air_s(rho, self._gain, allocation.b_hz, p_w)
         compute_s = worth.compute_s(rho)
         psnr_db = worth.psnr_db(rho)
         outcome = judge(
             worth.config,
             worth.weight,
-            self._everybody,
+            array(np.ones(self._drops.gain.shape, dtype=np.bool_)),
             psnr_db,
             air_s + compute_s,
             p_w * air_s + worth.compute_power_w * compute_s,
-            self._never,
+            array(np.zeros(self._count, dtype=np.bool_)),
             all_delivered=True,
         )
         self.last_psnr_db = psnr_db
