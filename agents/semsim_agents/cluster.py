@@ -1,0 +1,75 @@
+"""Ray, started quietly and shut down cleanly."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from semsim.errors import SemsimError
+from semsim.triton_first import import_triton_first
+
+#: For this process and, through Ray, for all workers: nothing is reported to anybody, RLlib does
+#: not load TensorFlow where it happens to be installed, and no worker spreads over all cores.
+QUIET = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RLLIB_TEST_NO_TF_IMPORT": "1",
+    "RLLIB_TEST_NO_JAX_IMPORT": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+@contextmanager
+def ray_session(
+    workers: int | None = None, *, gpus: float | None = None, address: str | None = None
+) -> Iterator[None]:
+    """Have Ray while the block runs: one of our own on this machine, or the cluster at ``address``.
+
+    Without dashboard, without log lines of workers, and with none of its processes left behind
+    afterwards. Where the process is connected already, that connection is used, and kept.
+
+    Args:
+        workers: CPUs that Ray may give out on this machine; all by default.
+        gpus: GPUs that Ray may give out on this machine; all by default.
+        address: of a running cluster, as `ray start` prints it; ``auto`` finds it.
+
+    Raises:
+        SemsimError: if Ray is not installed, or nothing answers at ``address``.
+    """
+    import_triton_first()
+    before = {name: os.environ.get(name) for name in QUIET}
+    os.environ.update(QUIET)
+    try:
+        try:
+            import ray
+        except ImportError as error:
+            raise SemsimError("Ray is not installed: pip install 'semsim-net[agents]'") from error
+        if ray.is_initialized():
+            yield
+            return
+        here = {} if address else {"num_cpus": workers, "num_gpus": gpus}
+        try:
+            ray.init(
+                address=address or "local",
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"env_vars": QUIET},
+                **here,
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise SemsimError(f"Ray at {address or 'this machine'}: {error}") from error
+        try:
+            yield
+        finally:
+            ray.shutdown()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
