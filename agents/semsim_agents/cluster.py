@@ -51,7 +51,6 @@ def ray_session(
         if ray.is_initialized():
             yield
             return
-        here = {} if address else {"num_cpus": workers, "num_gpus": gpus}
         try:
             ray.init(
                 address=address or "local",
@@ -59,7 +58,8 @@ def ray_session(
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 runtime_env={"env_vars": QUIET},
-                **here,
+                num_cpus=None if address else workers,
+                num_gpus=None if address else gpus,
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise SemsimError(f"Ray at {address or 'this machine'}: {error}") from error

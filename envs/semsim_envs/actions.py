@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.arrays import Values, namespace
+from semsim.engine.config import CellConfig
 from semsim.engine.downlink import RATE_TOLERANCE
 from semsim.errors import AllocationError
 from semsim.types import Allocation, Array
 from semsim.units import db_to_linear, linear_to_db
 from semsim_envs.backend import Backend
-from semsim_envs.cell import Cell
 
 ActionKind = Literal["continuous", "discrete"]
 #: By how much an entry may leave [-1, 1], or what is shared differ from the whole, as rounding.
@@ -36,7 +36,8 @@ class Actions:
     """The actions of one cell, and of E of them at once.
 
     Args:
-        cell: what is shared, and which rates there are.
+        whole: the bandwidth and power that are shared.
+        offers: by user, the ρ that its codec offers, rising.
         kind: entries in [-1, 1], or levels.
         share_range_db: of the largest share over the smallest.
         power_range_db: of p_max over the least total power.
@@ -49,7 +50,8 @@ class Actions:
 
     def __init__(
         self,
-        cell: Cell,
+        whole: CellConfig,
+        offers: tuple[Array, ...],
         kind: ActionKind = "continuous",
         share_range_db: float = 20.0,
         power_range_db: float = 40.0,
@@ -65,19 +67,18 @@ class Actions:
             raise ValueError(f"levels: must be 2 or more, got {levels}")
         backend = backend or Backend()
         self.kind = kind
-        self._backend, self._cell, self._levels = backend, cell, levels
+        self._backend, self._all_offers, self._levels = backend, offers, levels
         self._share_range_db, self._power_range_db = share_range_db, power_range_db
-        users = cell.users
-        self._counts = np.array([offered.size for offered in cell.offers])
+        self.users = users = len(offers)
+        self._counts = np.array([offered.size for offered in offers])
         table = np.zeros((users, self._counts.max()))
-        for user, offered in enumerate(cell.offers):
+        for user, offered in enumerate(offers):
             table[user, : offered.size] = offered
         self._offers, self._users = backend.array(table), backend.array(np.arange(users))
         self._last = backend.array(self._counts - 1.0)
         self._half_counts = backend.array(self._counts / 2)
         self._half_share = math.log(db_to_linear(share_range_db)) / 2
         self._half_power = math.log(db_to_linear(power_range_db)) / 2
-        whole = cell.problem.budget.cell
         self._b_hz, self._p_w = whole.bandwidth_hz, whole.power_w
         self.nvec = np.concatenate([np.full(2 * users, levels), self._counts, [levels]])
         self._most = backend.array(self.nvec - 1.0)
@@ -85,7 +86,7 @@ class Actions:
     @property
     def size(self) -> int:
         """Entries of an action, 3N + 1."""
-        return 3 * self._cell.users + 1
+        return 3 * self.users + 1
 
     def space(self) -> gymnasium.spaces.Box | gymnasium.spaces.MultiDiscrete:
         """Return the space of one cell's actions."""
@@ -105,7 +106,7 @@ class Actions:
             ValueError: for a wrong shape, values that are not finite, beyond [-1, 1], or no levels.
         """
         entries = self._checked(action, lead)
-        users, last = self._cell.users, self._last
+        users, last = self.users, self._last
         xp = namespace(entries)
         shares = entries[:, : 2 * users].reshape(-1, 2, users)  # of bandwidth, of power
         place, total = entries[:, 2 * users : 3 * users], entries[:, 3 * users :]
@@ -133,7 +134,7 @@ class Actions:
         if tuple(entries.shape) != expected:
             raise ValueError(
                 f"action: has shape {tuple(entries.shape)}, must have {expected}: bandwidth, power "
-                f"and rate of each of the {self._cell.users} users, then the total power"
+                f"and rate of each of the {self.users} users, then the total power"
             )
         entries = entries.reshape(-1, self.size)
         if self.kind == "discrete":
@@ -162,7 +163,7 @@ class Actions:
 
     def name(self, column: int) -> str:
         """Return what an entry decides, in words."""
-        users = self._cell.users
+        users = self.users
         if column == 3 * users:
             return "total power"
         return f"{('bandwidth', 'power', 'rate')[column // users]} of user {column % users}"
@@ -183,12 +184,12 @@ class Actions:
             AllocationError: if no action stands for it: a share or the total power is out of range,
                 bandwidth is left over, or levels are too coarse.
         """
-        users = self._cell.users
+        users = self.users
         active = np.ones(users, dtype=np.bool_) if active is None else active
         nth = np.array(
             [
                 max(int(np.searchsorted(offered, rho * (1 + RATE_TOLERANCE), side="right")) - 1, 0)
-                for offered, rho in zip(self._cell.offers, allocation.rho, strict=True)
+                for offered, rho in zip(self._all_offers, allocation.rho, strict=True)
             ]
         )
         exact = np.empty(self.size)

@@ -11,6 +11,8 @@ from semsim.errors import ScenarioError
 from semsim.scenario import DownlinkScenario, load_scenario
 from semsim.simulation import DownlinkRun
 from semsim.types import Array
+from semsim_envs.actions import ActionKind, Actions
+from semsim_envs.backend import Backend
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,18 @@ class Cell:
     def users(self) -> int:
         """N."""
         return len(self.offers)
+
+    def actions(
+        self,
+        kind: ActionKind,
+        share_range_db: float,
+        power_range_db: float,
+        levels: int,
+        backend: Backend | None = None,
+    ) -> Actions:
+        """Return the actions of the cell; see :class:`semsim_envs.actions.Actions`."""
+        whole = self.problem.budget.cell
+        return Actions(whole, self.offers, kind, share_range_db, power_range_db, levels, backend)
 
 
 def read_scenario(scenario: str | Path | DownlinkScenario) -> DownlinkScenario:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from semsim.errors import ScenarioError
 from semsim.scenario import DownlinkScenario
 from semsim.types import Allocation, DownlinkState
-from semsim_envs.actions import ActionKind, Actions
+from semsim_envs.actions import ActionKind
 from semsim_envs.backend import Backend
 from semsim_envs.cell import cell_of, read_scenario
 from semsim_envs.dynamic import DynamicCells
 from semsim_envs.measured import MeasuredCell
-from semsim_envs.observations import Observations
+from semsim_envs.observations import Observations, scales_of
 from semsim_envs.static import StaticCells
 from semsim_envs.worth import Outcome
 
@@ -131,8 +131,8 @@ class DownlinkEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
             raise ValueError(f"render_mode: must be 'human' or 'rgb_array', got {render_mode!r}")
         self.render_mode = render_mode
         self.cell = cell_of(found)
-        self.coding = Actions(self.cell, actions, share_range_db, power_range_db, levels)
-        self.view = Observations(self.cell, gain_range_db=gain_range_db)
+        self.coding = self.cell.actions(actions, share_range_db, power_range_db, levels)
+        self.view = Observations(scales_of(self.cell, gain_range_db))
         self.action_space = self.coding.space()
         self.observation_space = self.view.space()
         self.episode_slots = episode_slots or found.slots

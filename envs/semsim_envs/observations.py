@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,54 +39,93 @@ class Field:
     each: bool = True
 
 
-class Observations:
-    """The observations of one cell, and of E of them at once.
+@dataclass(frozen=True)
+class Scales:
+    """What the numbers of an observation stand for: plain data, to be kept beside a trained agent.
+
+    Attributes:
+        users: N.
+        gain_range_db: gains that -1 and 1 stand for.
+        rho_max: ρ that 1 stands for.
+        dynamic: whether there is a queue to look at.
+        population: whether users come and go.
+        queue: requests that find place.
+        deadline_s: age that 1 stands for; ``None`` without deadlines.
+        old_s: age that 1/2 stands for where there are none.
+        capacity_j: of the battery; ``None`` without one.
+    """
+
+    users: int
+    gain_range_db: tuple[float, float]
+    rho_max: float
+    dynamic: bool = False
+    population: bool = False
+    queue: int = 1
+    deadline_s: float | None = None
+    old_s: float = 1.0
+    capacity_j: float | None = None
+
+    def fields(self) -> tuple[Field, ...]:
+        """Return the fields of an observation, in order."""
+        names = ["active", "queue", "age", "sent", "rho"] if self.dynamic else []
+        names += ["present"] if self.population else []
+        fields = [Field("gain", -1.0), Field("quality", 0.0), *(Field(name, 0.0) for name in names)]
+        if self.capacity_j is not None:
+            fields.append(Field("energy", 0.0, each=False))
+        return tuple(fields)
+
+
+def scales_of(cell: Cell, gain_range_db: tuple[float, float] | None = None) -> Scales:
+    """Return the scales of a cell's observations.
 
     Args:
         cell: who is observed.
-        backend: of the arrays.
-        gain_range_db: gains that -1 and 1 stand for; by default those of some drops of the cell,
-            which do not depend on the environment's seed, and a margin.
+        gain_range_db: by default that of some drops of the cell, which do not depend on the
+            environment's seed, and a margin.
 
     Raises:
         ValueError: if the range is empty.
     """
+    low_db, high_db = gain_range_db or usual_gains_db(cell)
+    if not low_db < high_db:
+        raise ValueError(f"gain_range_db: must be [low, high], got [{low_db:g}, {high_db:g}]")
+    dynamics, slot_s = cell.scenario.dynamics, cell.scenario.slot_s
+    rho_max = float(cell.problem.budget.rho_max)
+    if dynamics is None or slot_s is None:
+        return Scales(cell.users, (low_db, high_db), rho_max)
+    return Scales(
+        cell.users,
+        (low_db, high_db),
+        rho_max,
+        dynamic=True,
+        population=dynamics.population is not None,
+        queue=dynamics.traffic.queue,
+        deadline_s=dynamics.traffic.deadline_s,
+        old_s=_OLD_SLOTS * slot_s,
+        capacity_j=None if dynamics.energy is None else dynamics.energy.capacity_j,
+    )
 
-    def __init__(
-        self,
-        cell: Cell,
-        backend: Backend | None = None,
-        gain_range_db: tuple[float, float] | None = None,
-    ) -> None:
-        scenario = cell.scenario
-        self._cell, self._backend = cell, backend or Backend()
-        low_db, high_db = gain_range_db or usual_gains_db(cell)
-        if not low_db < high_db:
-            raise ValueError(f"gain_range_db: must be [low, high], got [{low_db:g}, {high_db:g}]")
-        self.gain_range_db = low_db, high_db
+
+class Observations:
+    """The observations of one cell, and of E of them at once.
+
+    Args:
+        scales: what the numbers stand for.
+        backend: of the arrays.
+    """
+
+    def __init__(self, scales: Scales, backend: Backend | None = None) -> None:
+        self.scales, self._backend = scales, backend or Backend()
         # Of ln g: the same on numpy and torch.
-        low, high = np.log(db_to_linear(np.array([low_db, high_db]))).tolist()
+        low, high = np.log(db_to_linear(np.array(scales.gain_range_db))).tolist()
         self._middle, self._half = (low + high) / 2, (high - low) / 2
-        fields = [Field("gain", -1.0), Field("quality", 0.0)]
-        dynamics = scenario.dynamics
-        self._capacity_j = math.inf
-        if dynamics is not None and scenario.slot_s is not None:
-            fields += [Field(name, 0.0) for name in ("active", "queue", "age", "sent", "rho")]
-            if dynamics.population is not None:
-                fields.append(Field("present", 0.0))
-            if dynamics.energy is not None:
-                fields.append(Field("energy", 0.0, each=False))
-                self._capacity_j = dynamics.energy.capacity_j
-            self._places = float(dynamics.traffic.queue)
-            self._deadline_s = dynamics.traffic.deadline_s
-            self._old_s = _OLD_SLOTS * scenario.slot_s
-        self.fields = tuple(fields)
+        self.fields = scales.fields()
 
     def space(self) -> gymnasium.Space[Any]:
         """Return the space of one cell's observations."""
         low = np.repeat(
             [field.low for field in self.fields],
-            [self._cell.users if field.each else 1 for field in self.fields],
+            [self.scales.users if field.each else 1 for field in self.fields],
         )
         return gymnasium.spaces.Box(low.astype(np.float32), np.float32(1.0), dtype=np.float32)
 
@@ -105,26 +143,25 @@ class Observations:
         ]
         waiting = state.waiting
         if waiting is not None and state.active is not None:
-            kind = state.gain.dtype
+            kind, scales = state.gain.dtype, self.scales
             rows += [
                 xp.astype(state.active, kind),
-                waiting.queue / self._places,
+                waiting.queue / scales.queue,
                 self._age(waiting.age_s),
                 waiting.sent,
-                waiting.rho / self._cell.problem.budget.rho_max,
+                waiting.rho / scales.rho_max,
             ]
-            names = {field.name for field in self.fields}
-            if "present" in names:
+            if scales.population:
                 rows.append(xp.astype(waiting.present, kind))
-            if "energy" in names:
-                rows.append(waiting.energy_j[:, None] / self._capacity_j)
+            if scales.capacity_j is not None:
+                rows.append(waiting.energy_j[:, None] / scales.capacity_j)
             rows[2:] = [row.clip(0.0, 1.0) for row in rows[2:]]
         return self._backend.single(xp.concat(rows, axis=-1))
 
     def _age(self, age_s: Values) -> Values:
-        if self._deadline_s is not None:
-            return age_s / self._deadline_s
-        return age_s / (age_s + self._old_s)
+        if self.scales.deadline_s is not None:
+            return age_s / self.scales.deadline_s
+        return age_s / (age_s + self.scales.old_s)
 
 
 def usual_gains_db(cell: Cell) -> tuple[float, float]:

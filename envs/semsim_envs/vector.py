@@ -13,12 +13,12 @@ from semsim.channels.devices import check_device
 from semsim.errors import ScenarioError
 from semsim.scenario import DownlinkScenario
 from semsim.types import Allocation
-from semsim_envs.actions import ActionKind, Actions
+from semsim_envs.actions import ActionKind
 from semsim_envs.backend import Backend
 from semsim_envs.cell import cell_of, read_scenario
 from semsim_envs.downlink import SEEDS, check_arguments
 from semsim_envs.dynamic import DynamicCells
-from semsim_envs.observations import Observations
+from semsim_envs.observations import Observations, scales_of
 from semsim_envs.static import StaticCells
 
 
@@ -95,8 +95,8 @@ class DownlinkVectorEnv(VectorEnv[Any, Any, Any]):
         self.num_envs, self.render_mode = num_envs, None
         backend = Backend(device)
         self.cell = cell_of(found)
-        self.coding = Actions(self.cell, actions, share_range_db, power_range_db, levels, backend)
-        self.view = Observations(self.cell, backend, gain_range_db)
+        self.coding = self.cell.actions(actions, share_range_db, power_range_db, levels, backend)
+        self.view = Observations(scales_of(self.cell, gain_range_db), backend)
         self.single_action_space = self.coding.space()
         self.single_observation_space = self.view.space()
         self.action_space = batch_space(self.single_action_space, num_envs)

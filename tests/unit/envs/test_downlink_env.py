@@ -340,6 +340,6 @@ def test_observations_are_bounded_and_named(scenario: Any) -> None:
         assert seen[16:20] == pytest.approx(state.waiting.age_s / 1.5, rel=1e-6)
         assert seen[-1] == pytest.approx(float(state.waiting.energy_j) / 0.5, rel=1e-6)
         observation, *_ = env.step(env.action_space.sample())
-    wide = DownlinkEnv(scenario(DYNAMIC)).view.gain_range_db
+    wide = DownlinkEnv(scenario(DYNAMIC)).view.scales.gain_range_db
     assert isinstance(env.cell, Cell)
     assert wide[0] < -110 < -90 < wide[1]
