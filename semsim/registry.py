@@ -219,6 +219,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.allocation.branch_and_bound:BranchAndBound",
             "slow; an upper bound without concavity",
         ),
+        Plugin(
+            "agent",
+            "semsim_agents.config:AgentAllocatorConfig",
+            "semsim_agents.allocator:AgentAllocator",
+            "a trained agent (`semsim agent train`)",
+        ),
     ),
     "sources": (
         Plugin(

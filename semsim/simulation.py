@@ -15,7 +15,7 @@ import torch
 
 from semsim.adaptation.adaptive import AdaptiveFtsc
 from semsim.adapting import run_adaptation
-from semsim.allocation.active import ActiveUsers, check_active, of_users
+from semsim.allocation.active import allocator_of, check_active, of_users
 from semsim.allocation.certificate import certificate
 from semsim.allocation.curves import CodecInUse, quality_curve
 from semsim.allocation.delivered import delivered_utility
@@ -167,8 +167,7 @@ class DownlinkRun:
         made: dict[str, Allocator] = {}
         for name, config in self.methods().items():
             rng = streams.child("policy").numpy(name)
-            built = ActiveUsers(config, self.problem, rng) if dynamic else None
-            made[name] = built or config.build(self.problem, rng)
+            made[name] = allocator_of(config, self.problem, rng, dynamic=dynamic)
         return made
 
     def methods(self) -> dict[str, PluginConfig]:

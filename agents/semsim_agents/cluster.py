@@ -21,11 +21,13 @@ QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "OMP_NUM_THREADS": "1",
 }
+#: Loggers that tell of what is as it should be.
+_LOUD = "ray.rllib", "ray.tune", "ray.train"
 
 
 @contextmanager
 def ray_session(
-    workers: int | None = None, *, gpus: float | None = None, address: str | None = None
+    workers: int | None = None, *, gpus: int | None = None, address: str | None = None
 ) -> Iterator[None]:
     """Have Ray while the block runs: one of our own on this machine, or the cluster at ``address``.
 
@@ -48,6 +50,8 @@ def ray_session(
             import ray
         except ImportError as error:
             raise SemsimError("Ray is not installed: pip install 'semsim-net[agents]'") from error
+        for name in _LOUD:
+            logging.getLogger(name).setLevel(logging.ERROR)
         if ray.is_initialized():
             yield
             return

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.allocation.active import ActiveUsers
+from semsim.allocation.active import allocator_of
 from semsim.config import PluginConfig
 from semsim.types import Allocator
 from semsim_envs.downlink import DownlinkEnv
@@ -46,11 +46,8 @@ class AllocatorPolicy:
         scenario, problem = inner.cell.scenario, inner.cell.problem
         config = allocator or scenario.allocator
         rng = np.random.default_rng(seed)
-        self.allocator: Allocator
-        if scenario.dynamics is None:
-            self.allocator = config.build(problem, rng)
-        else:
-            self.allocator = ActiveUsers(config, problem, rng)
+        dynamic = scenario.dynamics is not None
+        self.allocator: Allocator = allocator_of(config, problem, rng, dynamic=dynamic)
 
     def __call__(self, observation: Any = None) -> NDArray[Any]:  # noqa: ARG002
         """Return the action for the current slot.

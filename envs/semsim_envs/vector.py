@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from semsim.channels.devices import check_device
 from semsim.errors import ScenarioError
 from semsim.scenario import DownlinkScenario
-from semsim.types import Allocation
+from semsim.types import Allocation, DownlinkState
 from semsim_envs.actions import ActionKind
 from semsim_envs.backend import Backend
 from semsim_envs.cell import cell_of, read_scenario
@@ -201,6 +201,10 @@ class DownlinkVectorEnv(VectorEnv[Any, Any, Any]):
         rows = np.flatnonzero(cells).tolist()
         self._cells.restart(rows, [self._seed() for _ in rows])
         self._slots = np.where(cells, 0, self._slots_now())
+
+    def state(self) -> DownlinkState:
+        """Return what an allocator would see of the slot, ``[E, N]``."""
+        return self._cells.observe()
 
     def _observation(self) -> Any:
         return self.view.encode(self._cells.observe(), self._cells.last_psnr_db)

@@ -17,6 +17,16 @@ from semsim.types import Allocation, Allocator, DownlinkState
 _KEPT = 64
 
 
+def allocator_of(
+    config: PluginConfig, problem: Problem, rng: np.random.Generator, *, dynamic: bool
+) -> Allocator:
+    """Return the allocator for a cell; with ``dynamic``, one that copes with inactive users."""
+    if dynamic and not getattr(config, "sees_all", False):
+        return ActiveUsers(config, problem, rng)
+    built: Allocator = config.build(problem, rng)
+    return built
+
+
 class ActiveUsers:
     """Lets an allocator share among the active users as if there were no others.
 

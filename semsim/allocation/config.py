@@ -84,6 +84,9 @@ class AllocatorConfig(PluginConfig):
     room: ClassVar[str] = "allocators"
     label: str | None = None
     """Name in tables and figures; the default is the kind."""
+    sees_all: ClassVar[bool] = False
+    """Whether it decides by all that is known of a slot (who waits, since when, the battery) rather
+    than by the gains of those who are active."""
 
 
 class EqualConfig(AllocatorConfig):
