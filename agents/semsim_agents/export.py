@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from semsim.codecs import checkpoints
 from semsim.config import Strict
+from semsim.documents import read_yaml
 from semsim.errors import CheckpointError
 from semsim_agents.networks import Actor, Agents, Kind, Layout, view_layout
 from semsim_envs.observations import Scales
@@ -139,6 +140,18 @@ def read_agent(path: Path, sha256: str | None = None, users: int | None = None) 
     agent = new_agent(settings)
     checkpoints.load_into(agent.actor, found)
     return Agent(agent.network.eval(), settings, found.sha256)
+
+
+def export_best(weights: Path, to: Path) -> dict[str, Any]:
+    """Copy an agent with its card to another place; return the card.
+
+    Raises:
+        CheckpointError: if there is no agent.
+    """
+    agent = read_agent(weights)
+    card = read_yaml(weights.with_suffix(".yaml")).data
+    kept = {name: value for name, value in card.items() if name not in ("name", "sha256")}
+    return write_agent(to.with_suffix(".safetensors"), agent, kept)
 
 
 def _with_users(path: Path, settings: AgentSettings, users: int) -> AgentSettings:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from semsim.allocation.active import allocator_of
 from semsim.config import PluginConfig
 from semsim.engine.downlink import RATE_TOLERANCE
+from semsim.report.cells import Table
 from semsim.rng import Streams
 from semsim.statistics import mean_interval
 from semsim.types import Allocation, Array, Report
+from semsim_agents.config import AgentAllocatorConfig
 from semsim_envs.backend import Backend
 from semsim_envs.cell import Cell
 from semsim_envs.dynamic import DynamicCells
@@ -130,3 +133,37 @@ def judge(
             }
         )
     return pd.DataFrame(rows)
+
+
+def methods_of(
+    cell: Cell, weights: Path, compare: Sequence[PluginConfig] = ()
+) -> dict[str, PluginConfig]:
+    """Return an agent, the scenario's own allocators and those to ``compare``, by name."""
+    methods: dict[str, PluginConfig] = {"agent": AgentAllocatorConfig(checkpoint=weights)}
+    scenario = cell.scenario
+    for config in (scenario.allocator, *scenario.compare, *compare):
+        if config not in methods.values():
+            name = getattr(config, "label", None) or config.kind
+            methods[name if name not in methods else f"{name} {len(methods)}"] = config
+    return methods
+
+
+def judged_table(found: pd.DataFrame, scenario: str, cells: int) -> Table:
+    """Return what :func:`judge` found as text."""
+    first = found["method"].iloc[0]
+    rows = tuple(
+        (
+            str(row["method"]),
+            f"{row['utility']:.3f} ± {row['half']:.3f}",
+            f"{row['lead']:+.3f} ± {row['lead_half']:.3f}" if row["method"] != first else "",
+            f"{row['delivered']:.2f}",
+            f"{row['energy_j']:.3g}",
+        )
+        for _, row in found.iterrows()
+    )
+    heads = ("allocator", "U a slot", f"over {first}", "images a slot", "J a slot")
+    note = (
+        f"Qualities by the curve; 95 % intervals over {cells} cells (Student's t), of differences "
+        "on the same slots."
+    )
+    return Table(f"{scenario}: utility of what was delivered", heads, rows, note)

@@ -101,10 +101,7 @@ class SacModule(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):  # 
             self.qf_encoder, self.qf_twin_encoder = nn.Identity(), nn.Identity()
             self.qf = Judge(layout, kind, hidden)
             self.qf_twin = Judge(layout, kind, hidden)
-        space = self.action_space
-        self.action_dist_cls = TorchSquashedGaussian.get_partial_dist_cls(
-            low=space.low, high=space.high
-        )
+        self.action_dist_cls = TorchSquashedGaussian.get_partial_dist_cls(low=-1.0, high=1.0)
 
     def get_non_inference_attributes(self) -> list[str]:
         """Return what is not needed to act."""

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import torch
 from ray.rllib.algorithms import Algorithm
+from ray.rllib.core.rl_module import RLModule
 from tensorboardX import SummaryWriter
 
 from semsim.documents import read_yaml
@@ -26,6 +27,7 @@ from semsim_agents.cloning import clone
 from semsim_agents.config import AgentAllocatorConfig, AgentConfig, PpoConfig, SacConfig
 from semsim_agents.export import (
     ActionSettings,
+    Agent,
     new_agent,
     settings_of,
     write_agent,
@@ -34,7 +36,6 @@ from semsim_agents.judging import judge
 from semsim_agents.worlds import environment_arguments, layout_of, reward_scale
 from semsim_envs.vector import DownlinkVectorEnv
 
-_MODULE = "default_policy"
 #: Of a configuration, what may change between a run and the one that goes on with it.
 _MAY_CHANGE = {"slots", "resources", "judge", "description", "tune"}
 
@@ -144,6 +145,22 @@ class Training:
         finally:
             algorithm.stop()
 
+    def export_latest(self, to: Path) -> dict[str, Any]:
+        """Write the agent of the last checkpoint to ``to``, and return its card.
+
+        Raises:
+            CheckpointError: if there is none, or one of another configuration.
+        """
+        if not self._checkpoint.is_dir():
+            raise CheckpointError(f"{self._checkpoint}: there is no checkpoint; train first")
+        self._check_same()
+        kept = self._checkpoint / "rllib" / "learner_group" / "learner" / "rl_module"
+        module = RLModule.from_checkpoint(str((kept / policy_name(self.config)).resolve()))
+        take_weights(self.agent, self.config, module.get_state())
+        self._progress = self._kept_progress()
+        points = self._progress.curve or [{"utility": math.nan, "half": math.nan}]
+        return write_agent(to.with_suffix(".safetensors"), self.agent, self._described(points[-1]))
+
     def _cloned(self) -> dict[str, torch.Tensor]:
         config = self.config
 
@@ -207,23 +224,23 @@ class Training:
             log.add_scalar(f"judged/{name}", point[name], progress.slots)
         if utility > progress.best:
             progress.best = utility
-            self._write(point)
+            write_agent(self.weights, self.agent, self._described(point))
         for path in (current, current.with_suffix(".yaml")):
             path.unlink()
         self._tell(0.0, f"judged: {utility:.3f} ± {half:.3f}", {})
 
-    def _write(self, point: dict[str, float]) -> None:
+    def _described(self, point: dict[str, float]) -> dict[str, Any]:
         config = self.config
-        card = {
+        figures = ("utility", "half", "delivered")
+        return {
             "algorithm": config.algorithm.kind,
             "scenario": config.scenario.name,
             "seed": config.seed,
-            "slots": int(point["slots"]),
+            "slots": int(point.get("slots", 0)),
             "cloned": None if config.clone is None else config.clone.allocator.kind,
-            "parameters": sum(p.numel() for p in self.agent.actor.parameters()),
-            "figures": {name: round(point[name], 4) for name in ("utility", "half", "delivered")},
+            "parameters": sum(weights.numel() for weights in self.agent.actor.parameters()),
+            "figures": {name: round(point[name], 4) for name in figures if name in point},
         }
-        write_agent(self.weights, self.agent, card)
 
     def _card(self) -> dict[str, Any]:
         card: dict[str, Any] = read_yaml(self.weights.with_suffix(".yaml")).data
@@ -231,15 +248,8 @@ class Training:
 
     def _take_weights(self, algorithm: Algorithm) -> None:
         """Take the actor's weights from the learner."""
-        name = SHARED if is_multi_agent(self.config) else _MODULE
         states = algorithm.learner_group.get_weights()
-        prefix = "actor." if isinstance(self.config.algorithm, PpoConfig) else "pi."
-        state = {
-            key.removeprefix(prefix): torch.as_tensor(value)
-            for key, value in states[name].items()
-            if key.startswith(prefix)
-        }
-        self.agent.actor.load_state_dict(state)
+        take_weights(self.agent, self.config, states[policy_name(self.config)])
 
     def _save(self, algorithm: Algorithm) -> None:
         """Keep a checkpoint: the old one is there until the new one is whole."""
@@ -269,10 +279,29 @@ class Training:
                 "without --resume, or give another --folder"
             )
 
-    def _restore(self, algorithm: Algorithm) -> None:
+    def _kept_progress(self) -> _Progress:
         kept = json.loads((self._checkpoint / "progress.json").read_text(encoding="utf-8"))
-        self._progress = _Progress(**kept)
+        return _Progress(**kept)
+
+    def _restore(self, algorithm: Algorithm) -> None:
+        self._progress = self._kept_progress()
         algorithm.restore_from_path(str((self._checkpoint / "rllib").resolve()))
+
+
+def policy_name(config: AgentConfig) -> str:
+    """Return what RLlib calls the policy that is trained."""
+    return SHARED if is_multi_agent(config) else "default_policy"
+
+
+def take_weights(agent: Agent, config: AgentConfig, state: dict[str, Any]) -> None:
+    """Fill an agent with the actor's part of the state of an RLlib module."""
+    prefix = "actor." if isinstance(config.algorithm, PpoConfig) else "pi."
+    actor = {
+        key.removeprefix(prefix): torch.as_tensor(value)
+        for key, value in state.items()
+        if key.startswith(prefix)
+    }
+    agent.actor.load_state_dict(actor)
 
 
 def _next(slots: int, every: int) -> int:

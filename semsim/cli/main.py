@@ -13,6 +13,7 @@ import typer
 
 from semsim.cli import (
     adapt,
+    agent,
     allocate,
     calibrate,
     evaluate,
@@ -51,6 +52,7 @@ app.command()(calibrate.calibrate)
 app.command()(adapt.adapt)
 app.command()(allocate.allocate)
 app.command()(train.train)
+app.add_typer(agent.app, name="agent")
 app.add_typer(zoo.app, name="zoo")
 app.command("reproduce")(reproduce.reproduce)
 app.command()(versions.version)

@@ -37,14 +37,15 @@ def show_tables(tables: Sequence[Table], results: Results, folder: Path, json: P
 
     console = make_console()
     for table in tables:
-        _show(console, table)
+        show_table(console, table)
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
     if json is not None:
         rows = {name: table.to_dict(orient="records") for name, table in results.tables.items()}
         write_json(json, {"summary": results.summary, "folder": str(folder)} | rows)
 
 
-def _show(console: Console, table: Table) -> None:
+def show_table(console: Console, table: Table) -> None:
+    """Print one table."""
     from rich.box import SIMPLE
     from rich.markup import escape
     from rich.table import Table as RichTable
