@@ -26,8 +26,7 @@ class DownlinkVectorEnv(VectorEnv[Any, Any, Any]):
     """E cells of one scenario, in arrays; the same arithmetic as :class:`DownlinkEnv`.
 
     With one cell it is the single environment, number by number; of several, each has drops of its
-    own. ``quality: fitted`` only. Static scenarios are fast; of dynamic ones the worlds are drawn
-    cell by cell.
+    own. ``quality: fitted`` only.
 
     ``info`` has the single environment's entries, with a leading E: arrays, without masks.
 
@@ -199,7 +198,7 @@ class DownlinkVectorEnv(VectorEnv[Any, Any, Any]):
             self._restart_all(self._seed())
             return
         rows = np.flatnonzero(cells).tolist()
-        self._cells.restart(rows, [self._seed() for _ in rows])
+        self._cells.restart(rows, self._seed())
         self._slots = np.where(cells, 0, self._slots_now())
 
     def _observation(self) -> Any:
