@@ -13,6 +13,7 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.special import j0
 
 from semsim.arrays import with_rows
@@ -89,15 +90,15 @@ class JakesScatter(Scatter):
     def advance(self, turn_rad: Array | float) -> None:
         """Go on to the next slot, with every user turned by ψ = ``turn_rad``, ``[..., N]``."""
         self._turned_rad = self._turned_rad + turn_rad
-        angle = self._phase + self._turned_rad * self._towards
-        waves = np.stack([np.cos(angle).sum(axis=0), np.sin(angle).sum(axis=0)])
-        self.parts = waves * math.sqrt(2 / SINUSOIDS)
+        # Torch's cosine is many times faster than numpy's where it is compiled for wide registers.
+        angle = torch.from_numpy(self._phase + self._turned_rad * self._towards)
+        waves = torch.stack([angle.cos().sum(dim=0), angle.sin().sum(dim=0)])
+        self.parts = waves.numpy() * math.sqrt(2 / SINUSOIDS)
 
     def put(self, rows: list[int], fresh: Any) -> None:
         """Let cells ``rows`` of ``[E, N]`` go on from those of ``fresh``, of the same kind."""
         super().put(rows, fresh)
-        self._towards = with_rows(self._towards, rows, fresh._towards, axis=1)
-        self._phase = with_rows(self._phase, rows, fresh._phase, axis=1)
+        self._towards[:, rows], self._phase[:, rows] = fresh._towards, fresh._phase
         self._turned_rad = with_rows(self._turned_rad, rows, fresh._turned_rad)
 
 
