@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from semsim.adaptation.adaptive import AdaptiveFtsc
 from semsim.engine.budget import Budget, ratio
@@ -175,8 +176,12 @@ class Downlink:
             "power_w": p_w.tolist(),
             "rho": allocation.rho.tolist(),
         }
+        if allocation.mcs is not None:
+            columns["mcs"] = allocation.mcs.tolist()
         everybody = list(range(users))
-        received, rows = self._send(self._images, everybody, allocation.rho, snr_db, reported_db)
+        received, rows = self._send(
+            self._images, everybody, allocation.rho, snr_db, reported_db, allocation.mcs
+        )
         for name in rows[0]:
             columns[name] = [rows[user][name] for user in everybody]
         self._charge(columns, allocation)
@@ -188,7 +193,13 @@ class Downlink:
         return record
 
     def _send(
-        self, images: Source, users: Sequence[int], rho: Array, snr_db: Array, reported_db: Array
+        self,
+        images: Source,
+        users: Sequence[int],
+        rho: Array,
+        snr_db: Array,
+        reported_db: Array,
+        mcs: NDArray[np.int64] | None = None,
     ) -> tuple[torch.Tensor, dict[int, dict[str, Any]]]:
         """Send some ``users`` their images; all arguments but these are of all users, ``[N]``.
 
@@ -197,13 +208,14 @@ class Downlink:
         """
         received = torch.zeros_like(images.image)
         rows: dict[int, dict[str, Any]] = {}
-        for link, rate, members in self._batches(images.shape, users, rho):
+        for (link, rate, scheme), members in self._batches(images.shape, users, rho, mcs):
             source = images.select(members)
             delivery = link.transmit(
                 source,
                 torch.from_numpy(snr_db[members]),
                 rate,
                 reported_db=torch.from_numpy(reported_db[members]),
+                mcs=scheme,
             )
             image = _image_of(delivery)
             received[members] = image
@@ -211,14 +223,22 @@ class Downlink:
         return received, rows
 
     def _batches(
-        self, shape: ImageShape, users: Sequence[int], rho: Array
-    ) -> list[tuple[Link, Rate, list[int]]]:
-        """Group the users that share a link and a rate, so that each group is one batch."""
-        groups: dict[tuple[int, str], tuple[Link, Rate, list[int]]] = {}
+        self,
+        shape: ImageShape,
+        users: Sequence[int],
+        rho: Array,
+        mcs: NDArray[np.int64] | None,
+    ) -> list[tuple[tuple[Link, Rate, int | None], list[int]]]:
+        """Group the users that share a link, a rate and an MCS: each group is one batch."""
+        groups: dict[
+            tuple[int, str, int | None], tuple[tuple[Link, Rate, int | None], list[int]]
+        ] = {}
         for user in users:
             link = self._links[user]
             rate = nearest_rate(link.codec.rates(shape), float(rho[user]))
-            _, _, members = groups.setdefault((id(link), rate.name), (link, rate, []))
+            scheme = None if mcs is None else int(mcs[user])
+            key = id(link), rate.name, scheme
+            _, members = groups.setdefault(key, ((link, rate, scheme), []))
             members.append(user)
         return list(groups.values())
 

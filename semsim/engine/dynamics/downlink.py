@@ -147,7 +147,8 @@ class DynamicDownlink(Downlink):
         What an allocation gives to others is not used.
 
         Raises:
-            AllocationError: if the allocation is for another number of users, or not finite.
+            AllocationError: if the allocation is for another number of users, not finite, or names
+                an MCS.
         """
         users = len(self._distance_m)
         allocation = self._usable(allocation)
@@ -206,6 +207,8 @@ class DynamicDownlink(Downlink):
 
     def _usable(self, allocation: Allocation) -> Allocation:
         """Return the allocation with nothing for those who are not active."""
+        if allocation.mcs is not None:
+            raise AllocationError("with 'dynamics' the modem chooses the MCS; leave out 'mcs'")
         values = {"rho": allocation.rho, "b_hz": allocation.b_hz, "p_w": allocation.p_w}
         for name, value in values.items():
             if value.shape != self._distance_m.shape:
