@@ -121,7 +121,7 @@ def draw_drops(
         users = places(streams.numpy("topology"))
         large = draw_large_scale(cell, users, streams)
         k = np.where(large.line_of_sight, cell.fading.rician_k, 0.0)
-        parts = scatter(cell, len(users.distance_m), streams).at(0)
+        parts = scatter(cell, users.distance_m.shape, streams).parts
         gain.append(large.gain * rician_gain(parts, k))
         distance_m.append(users.distance_m)
     return DownlinkState(np.array(gain), np.array(distance_m))

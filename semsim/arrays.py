@@ -18,3 +18,10 @@ def namespace(values: Values) -> Any:
     if kind not in _NAMESPACES:
         _NAMESPACES[kind] = array_namespace(values)
     return _NAMESPACES[kind]
+
+
+def with_rows(values: Values, rows: list[int], new: Values, axis: int = 0) -> Values:
+    """Return a copy of numpy's ``values`` with ``new`` in ``rows``, indices of ``axis``."""
+    found = values.copy()
+    found[(slice(None),) * axis + (rows,)] = new
+    return found

@@ -306,20 +306,22 @@ class DownlinkRun:
         }
 
 
-def draw_users(scenario: DownlinkScenario, rng: np.random.Generator, drops: int = 1) -> Places:
+def draw_users(
+    scenario: DownlinkScenario, rng: np.random.Generator, drops: int | None = None
+) -> Places:
     """Return where the users of a scenario stand, ``[N]``, or ``[drops, N]`` of several drops."""
-    users = scenario.users
+    users, count = scenario.users, drops or 1
     if isinstance(users, DrawnUsers):
-        places = draw_places(drops * users.count, *users.distance_m, rng)
+        places = draw_places(count * users.count, *users.distance_m, rng)
         distance_m, bearing_rad = places.distance_m, places.bearing_rad
     else:
-        distance_m = np.tile([user.range_m for user in users], drops)
+        distance_m = np.tile([user.range_m for user in users], count)
         bearing_rad = draw_bearings_rad(distance_m.size, rng)
         for i, user in enumerate(users):
             if user.position_m is not None:
                 x, y = user.position_m
                 bearing_rad[i :: len(users)] = math.atan2(y, x)
-    shape = (-1,) if drops == 1 else (drops, -1)
+    shape = (-1,) if drops is None else (drops, -1)
     return Places(distance_m.reshape(shape), bearing_rad.reshape(shape))
 
 

@@ -442,6 +442,8 @@ class Allocation:
         info: what the solver wants to tell (iterations, status, utility by iteration).
         certificate: how good it is, where that has been found out
             (:func:`semsim.allocation.certificate.certify`).
+        mcs: index in the modem's table at which each user's image is sent; by default the modem
+            chooses itself.
     """
 
     rho: Array
@@ -449,6 +451,7 @@ class Allocation:
     p_w: Array
     info: dict[str, object] = field(default_factory=dict, compare=False)
     certificate: Certificate | None = field(default=None, compare=False)
+    mcs: NDArray[np.int64] | None = None
 
 
 @runtime_checkable

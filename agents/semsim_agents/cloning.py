@@ -16,7 +16,7 @@ from semsim_agents.config import AgentConfig, CloneConfig
 from semsim_agents.export import Agent
 from semsim_agents.networks import OWN, Actor, Agents
 from semsim_agents.worlds import environment_arguments
-from semsim_envs.downlink import row_of
+from semsim_envs.slots import row_of
 from semsim_envs.vector import DownlinkVectorEnv
 
 

@@ -6,28 +6,26 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from semsim.errors import ScenarioError
 from semsim.scenario import DownlinkScenario
-from semsim.types import Allocation, DownlinkState
+from semsim.types import Allocation
 from semsim_envs.actions import ActionKind
 from semsim_envs.backend import Backend
 from semsim_envs.cell import cell_of, read_scenario
 from semsim_envs.dynamic import DynamicCells
 from semsim_envs.measured import MeasuredCell
 from semsim_envs.observations import Observations, scales_of
+from semsim_envs.slots import SlotEnv
 from semsim_envs.static import StaticCells
 from semsim_envs.worth import Outcome
 
 Quality = Literal["fitted", "measured"]
-#: Episodes draw their seeds below it.
-SEEDS = 2**31
 
 
-class DownlinkEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
+class DownlinkEnv(SlotEnv):
     """One sender shares bandwidth, power and compression among N users, slot by slot.
 
     ## Action Space
@@ -107,11 +105,6 @@ class DownlinkEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
         ValueError: for an argument that does not.
     """
 
-    metadata: dict[str, Any] = {  # noqa: RUF012 Gymnasium declares it so
-        "render_modes": ["human", "rgb_array"],
-        "render_fps": 4,
-    }
-
     def __init__(
         self,
         scenario: str | Path | DownlinkScenario,
@@ -127,19 +120,9 @@ class DownlinkEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
     ) -> None:
         found = read_scenario(scenario)
         check_arguments(found, quality, episode_slots, least_reward)
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode: must be 'human' or 'rgb_array', got {render_mode!r}")
-        self.render_mode = render_mode
         self.cell = cell_of(found)
         self.coding = self.cell.actions(actions, share_range_db, power_range_db, levels)
         self.view = Observations(scales_of(self.cell, gain_range_db))
-        self.action_space = self.coding.space()
-        self.observation_space = self.view.space()
-        self.episode_slots = episode_slots or found.slots
-        self._least_reward = least_reward
-        self._slot: int | None = None
-        self._last: tuple[Allocation, Outcome] | None = None
-        self._window: Any = None
         self._cells: StaticCells | DynamicCells | MeasuredCell
         if quality == "measured":
             self._cells = MeasuredCell(self.cell)
@@ -147,45 +130,23 @@ class DownlinkEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
             self._cells = StaticCells(self.cell, 1, Backend())
         else:
             self._cells = DynamicCells(self.cell, 1, Backend())
+        super().__init__(
+            self.coding,
+            self.view.space(),
+            self._cells,
+            episode_slots or found.slots,
+            least_reward,
+            render_mode,
+        )
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Start an episode, a new drop; with ``seed``, that seed's.
+    def observation(self) -> NDArray[np.float32]:
+        """Return the observation of the current slot."""
+        rows = self.view.encode(self._cells.observe(), self._cells.last_psnr_db)
+        row: NDArray[np.float32] = rows[0]
+        return row
 
-        Raises:
-            ValueError: for options, of which there are none.
-        """
-        if options:
-            raise ValueError(f"options: there are none, got {sorted(options)}")
-        super().reset(seed=seed)
-        episode = int(self.np_random.integers(SEEDS)) if seed is None else seed
-        self._cells.reset(episode)
-        self._slot, self._last = 0, None
-        if self.render_mode == "human":
-            self.render()
-        return self.observation(), {"slot": 0}
-
-    def step(
-        self, action: NDArray[Any]
-    ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Send what ``action`` says, and go to the next slot.
-
-        Raises:
-            ValueError: for a wrong shape, values that are not finite, or beyond the space.
-            RuntimeError: before the first reset.
-        """
-        if self._slot is None:
-            raise RuntimeError("the environment has no episode: call reset() before step()")
-        allocation: Allocation = self.coding.decode(action, self._cells.observe().active)
-        outcome = self._cells.step(allocation)
-        self._slot += 1
-        self._last = allocation, outcome
-        info = {
-            "slot": self._slot,
-            "quality": float(outcome.quality[0]),
-            "delay": float(outcome.delay[0]),
-            "energy": float(outcome.energy[0]),
+    def _details(self, allocation: Allocation, outcome: Outcome) -> dict[str, Any]:
+        return {
             "psnr_db": outcome.psnr_db[0],
             "delay_s": outcome.delay_s[0],
             "energy_j": outcome.energy_j[0],
@@ -194,57 +155,21 @@ class DownlinkEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
             "b_hz": allocation.b_hz[0],
             "p_w": allocation.p_w[0],
         }
-        if self.render_mode == "human":
-            self.render()
-        reward = max(float(outcome.reward[0]), self._least_reward)
-        truncated = self._slot >= self.episode_slots
-        return self.observation(), reward, bool(outcome.exhausted[0]), truncated, info
 
-    def observation(self) -> NDArray[np.float32]:
-        """Return the observation of the current slot."""
-        rows = self.view.encode(self._cells.observe(), self._cells.last_psnr_db)
-        row: NDArray[np.float32] = rows[0]
-        return row
-
-    def state(self) -> DownlinkState:
-        """Return what an allocator would see of the slot, ``[N]``."""
-        return row_of(self._cells.observe(), 0)
-
-    def render(self) -> Any:
-        """Return a picture ``[H, W, 3]`` of cell, shares and images, or show it in a window."""
-        if self.render_mode is None:
-            gymnasium.logger.warn("render() needs a render_mode: 'human' or 'rgb_array'")
-            return None
-        if self._slot is None:
-            raise RuntimeError("there is nothing to show yet: call reset() before render()")
-        from semsim_envs.render import Scene, Window, draw
+    def _picture(self, slot: int) -> NDArray[np.uint8]:
+        from semsim_envs.render import Scene, draw
 
         record = self._cells.record if isinstance(self._cells, MeasuredCell) else None
-        scene = Scene(
-            cell=self.cell,
-            slot=self._slot,
-            places=self._cells.places(0),
-            state=self.state(),
-            last=self._last,
-            received=None if record is None else record.received.cpu().numpy(),
+        return draw(
+            Scene(
+                cell=self.cell,
+                slot=slot,
+                places=self._cells.places(0),
+                state=self.state(),
+                last=self._last,
+                received=None if record is None else record.received.cpu().numpy(),
+            )
         )
-        picture = draw(scene)
-        if self.render_mode == "rgb_array":
-            return picture
-        if self._window is None:
-            self._window = Window(self.metadata["render_fps"])
-        self._window.show(picture)
-        return None
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._window is not None:
-            self._window.close()
-            self._window = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return all but the window, which stays on this machine."""
-        return self.__dict__ | {"_window": None}
 
 
 def check_arguments(
@@ -267,12 +192,3 @@ def check_arguments(
             f"{scenario.name}: 'adapt' tunes decoders by images; take quality='measured', or leave "
             "'adapt' out"
         )
-
-
-def row_of(state: DownlinkState, row: int) -> DownlinkState:
-    """Return the state of one of several cells, ``[N]``."""
-    waiting = state.waiting
-    if waiting is not None:
-        waiting = type(waiting)(**{name: value[row] for name, value in vars(waiting).items()})
-    active = None if state.active is None else state.active[row]
-    return DownlinkState(state.gain[row], state.distance_m[row], active, waiting)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import fields
 
 import numpy as np
+from numpy.typing import NDArray
 
+from semsim.arrays import with_rows
 from semsim.engine.dynamics.energy import charge
 from semsim.engine.dynamics.queue import Queues, drop, empty, overdue, push
 from semsim.engine.dynamics.service import Offer, serve
 from semsim.engine.dynamics.world import World
+from semsim.engine.feedback import Reports
 from semsim.engine.topology import Places
 from semsim.rng import Streams
 from semsim.simulation import draw_users
-from semsim.types import Allocation, Array, DownlinkState, Waiting
-from semsim.units import db_to_linear
+from semsim.types import Allocation, DownlinkState, Waiting
 from semsim_envs.backend import Backend
 from semsim_envs.cell import Cell
 from semsim_envs.worth import Outcome, Worth, judge
@@ -26,44 +25,10 @@ from semsim_envs.worth import Outcome, Worth, judge
 _MET = 1 + 1e-12
 
 
-class _Drop:
-    """The world of one cell and what its users report; the engine's own draws of the seed."""
-
-    def __init__(self, cell: Cell, slot_s: float, seed: int) -> None:
-        scenario, dynamics = cell.scenario, cell.scenario.dynamics
-        if dynamics is None:
-            raise TypeError(f"{scenario.name} has no dynamics")
-        self._streams = streams = Streams(seed)
-        places = draw_users(scenario, streams.numpy("topology"))
-        self.world = World(dynamics, slot_s, scenario.cell, places, streams)
-        self._error_db = scenario.feedback.error_db
-        self._reports = deque[Array](maxlen=scenario.feedback.delay_slots + 1)
-        self._report()
-
-    @property
-    def reported(self) -> Array:
-        """What the sender knows of the gains, ``[N]``."""
-        return self._reports[0]
-
-    def advance(self) -> None:
-        """Go on to the next slot."""
-        self.world.advance()
-        self._report()
-
-    def _report(self) -> None:
-        world = self.world
-        reported = world.gain
-        if self._error_db > 0:
-            rng = self._streams.child("slot", world.slot).numpy("feedback")
-            error_db = self._error_db * rng.standard_normal(len(world.gain))
-            reported = reported * db_to_linear(error_db)
-        self._reports.append(reported)
-
-
 class DynamicCells:
     """:class:`semsim.engine.dynamics.downlink.DynamicDownlink` without images, E times over.
 
-    Worlds are drawn one by one; queues, service, battery and utility are arrays ``[E, N]``.
+    Worlds, queues, service, battery and utility are arrays ``[E, N]``, drawn on the host.
 
     Args:
         cell: the scenario.
@@ -80,8 +45,7 @@ class DynamicCells:
             raise TypeError(f"{scenario.name} has no dynamics")
         if backend.device is not None:
             raise ValueError(
-                "device: scenarios with 'dynamics' are drawn cell by cell, on numpy only; leave "
-                "'device' out"
+                "device: scenarios with 'dynamics' are on numpy only; leave 'device' out"
             )
         self._cell, self._count = cell, count
         self._dynamics, self.slot_s = scenario.dynamics, scenario.slot_s
@@ -90,57 +54,65 @@ class DynamicCells:
         self._by_levels = cell.problem.budget.levels is not None
 
     def reset(self, seed: int) -> None:
-        """Start all cells over: the first with ``seed``, the others with seeds drawn from it."""
-        rest = Streams(seed).numpy("cells").integers(2**32, size=self._count - 1)
-        self._drops: dict[int, _Drop] = {}
+        """Start all cells over; one meets the very slots that the engine draws of its seed."""
         self._slot = 0
-        shape = self._count, self._cell.users
-        self.last_psnr_db = np.zeros(shape)
-        self._queues = empty(np.zeros(shape), self._dynamics.traffic.queue)
         self._energy_j = np.zeros(self._count)
-        self.restart(range(self._count), [seed, *rest.tolist()])
+        self.last_psnr_db = np.zeros((self._count, self._cell.users))
+        self._queues = empty(self.last_psnr_db, self._dynamics.traffic.queue)
+        self.restart(list(range(self._count)), seed)
 
-    def restart(self, rows: Sequence[int], seeds: Sequence[int]) -> None:
-        """Start some cells over, each with a seed."""
-        cells = list(rows)
-        nobody = empty(np.zeros((len(cells), self._cell.users)), self._dynamics.traffic.queue)
-        columns = {}
-        for field in fields(Queues):
-            columns[field.name] = getattr(self._queues, field.name).copy()
-            columns[field.name][cells] = getattr(nobody, field.name)
-        self._queues = Queues(**columns)
+    def restart(self, rows: list[int], seed: int) -> None:
+        """Start some cells over, with new worlds of a seed."""
+        world, reports = self._draw(len(rows), seed)
+        if len(rows) == self._count:
+            self._world, self._reports = world, reports
+        else:
+            self._world.put(rows, world)
+            self._reports.put(rows, reports)
+        nobody = empty(np.zeros((len(rows), self._cell.users)), self._dynamics.traffic.queue)
+        self._queues = Queues(
+            **{
+                name: with_rows(values, rows, getattr(nobody, name))
+                for name, values in vars(self._queues).items()
+            }
+        )
         energy = self._dynamics.energy
-        self._energy_j = self._energy_j.copy()
-        self._energy_j[cells] = math.inf if energy is None else energy.initial_j
-        self.last_psnr_db = self.last_psnr_db.copy()
-        self.last_psnr_db[cells] = 0.0
-        for row, seed in zip(cells, seeds, strict=True):
-            self._drops[row] = _Drop(self._cell, self.slot_s, seed)
-        self._open(cells)
+        full_j = np.asarray(math.inf if energy is None else energy.initial_j)
+        self._energy_j = with_rows(self._energy_j, rows, full_j)
+        self.last_psnr_db = with_rows(self.last_psnr_db, rows, np.zeros(()))
+        self._open(np.isin(np.arange(self._count), rows))
         self._look()
 
-    def _open(self, rows: Sequence[int]) -> None:
-        """Begin a slot in some cells: requests are dropped, others join, batteries are charged."""
-        shape = self._count, self._cell.users
-        left, new = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.int64)
-        harvest_j = np.zeros(self._count)
-        for row in rows:
-            world = self._drops[row].world
-            left[row], new[row], harvest_j[row] = world.left, world.requests, world.harvest_j
-        waited = self._queues
+    def _draw(self, count: int, seed: int) -> tuple[World, Reports]:
+        scenario, streams = self._cell.scenario, Streams(seed)
+        places = draw_users(scenario, streams.numpy("topology"), count)
+        world = World(self._dynamics, self.slot_s, scenario.cell, places, streams)
+        reports = Reports(scenario.feedback, streams)
+        reports.add(world.gain)
+        return world, reports
+
+    def _open(self, cells: NDArray[np.bool_] | None = None) -> None:
+        """Begin a slot: requests are dropped, others join, batteries are charged.
+
+        Args:
+            cells: ``[E]`` where it begins; in all of them by default.
+        """
+        world, waited = self._world, self._queues
+        new, harvest_j = world.requests, world.harvest_j
         late = overdue(waited, self._slot, self._deadline_s / self.slot_s)
-        waited = drop(waited, np.where(left, waited.length, late))
-        self._queues, _ = push(waited, self._slot, new)
+        late = np.where(world.left, waited.length, late)
+        if cells is not None:
+            late, new = late * cells[:, None], new * cells[:, None]
+            harvest_j = harvest_j * cells
+        self._queues, _ = push(drop(waited, late), self._slot, new)
         if self._dynamics.energy is not None:
             capacity_j = self._dynamics.energy.capacity_j
             self._energy_j, _ = charge(self._energy_j, harvest_j, capacity_j)
 
     def _look(self) -> None:
-        drops = [self._drops[row] for row in range(self._count)]
-        queues, rho = self._queues, self._queues.rho
-        self._gain = np.stack([each.world.gain for each in drops])
-        waiting = Waiting(
-            present=np.stack([each.world.present for each in drops]),
+        world, queues, rho = self._world, self._queues, self._queues.rho
+        self._waiting = Waiting(
+            present=world.present,
             queue=queues.length.astype(np.float64),
             age_s=queues.age(self._slot) * self.slot_s,
             sent=queues.sent,
@@ -150,16 +122,15 @@ class DynamicCells:
             energy_j=self._energy_j,
         )
         self._state = DownlinkState(
-            gain=np.stack([each.reported for each in drops]),
-            distance_m=np.stack([each.world.distance_m for each in drops]),
+            gain=self._reports.told,
+            distance_m=world.distance_m,
             active=(queues.length > 0) & (self._energy_j > 0)[:, None],
-            waiting=waiting,
+            waiting=self._waiting,
         )
 
     def places(self, row: int) -> Places:
         """Return where the users of one cell stand."""
-        world = self._drops[row].world
-        return Places(world.distance_m, world.bearing_rad)
+        return Places(self._world.distance_m[row], self._world.bearing_rad[row])
 
     def observe(self) -> DownlinkState:
         """Return what the sender knows, ``[E, N]``."""
@@ -171,14 +142,14 @@ class DynamicCells:
         b_hz, p_w = allocation.b_hz, allocation.p_w
         rho = np.where(before.rho > 0, before.rho, allocation.rho)
         # A modem chooses its level by what it was told, Shannon's rate is that of the true gain.
-        met, sent = told if self._by_levels else self._gain, (b_hz > 0) & (p_w > 0)
+        met, sent = told if self._by_levels else self._world.gain, (b_hz > 0) & (p_w > 0)
         air_s = worth.air_s(rho, met, np.where(sent, b_hz, 1.0), np.where(sent, p_w, 1.0))
         air_s = np.where(sent, air_s, math.inf)
         compute_s = worth.compute_s(rho)
         nothing = np.zeros_like(rho)  # the mean channel of an image matters to codecs alone
         offer = Offer(rho, air_s, p_w, worth.compute_power_w * compute_s, nothing, nothing, nothing)
         served = serve(before, offer, self._energy_j, self.slot_s)
-        delay_s = before.age(self._slot) * self.slot_s + served.air_s + compute_s
+        delay_s = self._waiting.age_s + served.air_s + compute_s
         delivered = served.done & (delay_s <= self._deadline_s * _MET)
         energy, left_j = self._dynamics.energy, np.asarray(served.left_j)
         finite = energy is not None and energy.harvest_w == 0
@@ -196,8 +167,8 @@ class DynamicCells:
         self._energy_j = left_j
         self.last_psnr_db = np.where(delivered, psnr_db, self.last_psnr_db)
         self._slot += 1
-        for each in self._drops.values():
-            each.advance()
-        self._open(range(self._count))
+        self._world.advance()
+        self._reports.add(self._world.gain)
+        self._open()
         self._look()
         return outcome

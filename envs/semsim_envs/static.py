@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import numpy as np
 
-from semsim.engine.fading import mixed, rician_weights, scatter
-from semsim.engine.propagation import check_reach, draw_large_scale
+from semsim.engine.fading import mixed, rician_weights, scatter, turn_rad_per_slot
+from semsim.engine.feedback import Reports
+from semsim.engine.propagation import draw_large_scale
 from semsim.engine.topology import Places
 from semsim.rng import Streams
 from semsim.simulation import draw_users
 from semsim.types import Allocation, Array, DownlinkState
-from semsim.units import db_to_linear
 from semsim_envs.backend import Backend
 from semsim_envs.cell import Cell
 from semsim_envs.worth import Outcome, Worth, judge
@@ -37,40 +35,30 @@ class Drops:
     """
 
     def __init__(self, cell: Cell, count: int, seed: int) -> None:
-        scenario = cell.scenario
-        self._shape = count, cell.users
-        self._streams = streams = Streams(seed)
-        self.places = _wide(draw_users(scenario, streams.numpy("topology"), count), self._shape)
-        check_reach(scenario.cell, self.places.distance_m.ravel())
+        scenario, streams = cell.scenario, Streams(seed)
+        self.places = draw_users(scenario, streams.numpy("topology"), count)
         large_scale = draw_large_scale(scenario.cell, self.places, streams)
         self._large_scale_gain = large_scale.gain
         k = np.where(large_scale.line_of_sight, scenario.cell.fading.rician_k, 0.0)
         self._weights = rician_weights(k)
-        self._scatter = scatter(scenario.cell, count * cell.users, streams)
-        self._error_db = scenario.feedback.error_db
-        self._reported = deque[Array](maxlen=scenario.feedback.delay_slots + 1)
-        self._slot = -1
-        self.advance()
+        self._scatter = scatter(scenario.cell, (count, cell.users), streams)
+        self._turn_rad = turn_rad_per_slot(scenario.cell)
+        self._reports = Reports(scenario.feedback, streams)
+        self._fade()
 
     @property
     def reported(self) -> Array:
         """What the sender knows of the gains, ``[E, N]``."""
-        return self._reported[0]
+        return self._reports.told
 
     def advance(self) -> None:
         """Go on to the next slot."""
-        self._slot += 1
-        parts = self._scatter.at(self._slot).reshape(2, *self._shape)
-        self.gain = self._large_scale_gain * mixed(parts, *self._weights)
-        reported = self.gain
-        if self._error_db > 0:
-            rng = self._streams.child("slot", self._slot).numpy("feedback")
-            reported = reported * db_to_linear(self._error_db * rng.standard_normal(self._shape))
-        self._reported.append(reported)
+        self._scatter.advance(self._turn_rad)
+        self._fade()
 
-
-def _wide(places: Places, shape: tuple[int, int]) -> Places:
-    return Places(places.distance_m.reshape(shape), places.bearing_rad.reshape(shape))
+    def _fade(self) -> None:
+        self.gain = self._large_scale_gain * mixed(self._scatter.parts, *self._weights)
+        self._reports.add(self.gain)
 
 
 class StaticCells:

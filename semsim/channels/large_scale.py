@@ -34,6 +34,10 @@ class LargeScale:
     line_of_sight: NDArray[np.bool_]
     indoor: NDArray[np.bool_]
 
+    def drop(self, row: int) -> LargeScale:
+        """Return one of several drops ``[E, N]``, ``[N]``."""
+        return LargeScale(**{name: values[row] for name, values in vars(self).items()})
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -115,15 +119,18 @@ class Surroundings:
         return self._scenario(phy.channel.tr38901)
 
     def place(self, scenario: Any, place_m: Array, line_of_sight: bool | torch.Tensor) -> None:
-        """Put outdoor users at ``place_m [N, 2]`` around the sender of Sionna's ``scenario``.
+        """Put outdoor users at ``place_m [..., N, 2]`` around the senders of Sionna's ``scenario``.
 
         Args:
-            scenario: of :meth:`scenario`; it always has the same number of users.
-            place_m: in the plane.
-            line_of_sight: of all users, or bool ``[1, 1, N]``.
+            scenario: of :meth:`scenario`; it always has the same number of drops and users.
+            place_m: in the plane; leading dimensions are drops.
+            line_of_sight: of all users, or bool ``[D, N]``.
         """
-        height = np.full((len(place_m), 1), self.user_height_m)
-        users = torch.from_numpy(np.concatenate([place_m, height], axis=1))[None]  # [1, N, 3]
+        height_m = np.full((*place_m.shape[:-1], 1), self.user_height_m)
+        place_m = np.concatenate([place_m, height_m], axis=-1)
+        users = torch.from_numpy(place_m.reshape(-1, *place_m.shape[-2:]))  # [D, N, 3]
+        if isinstance(line_of_sight, torch.Tensor):
+            line_of_sight = line_of_sight[:, None]
         outdoors = torch.zeros(users.shape[:2], dtype=torch.bool)
         self._set_topology(scenario, users, outdoors, line_of_sight)
 

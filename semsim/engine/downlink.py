@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from semsim.adaptation.adaptive import AdaptiveFtsc
 from semsim.engine.budget import Budget, ratio
 from semsim.engine.config import AdaptConfig, FeedbackConfig
-from semsim.engine.fading import rician_gain, scatter
+from semsim.engine.fading import rician_gain, scatter, turn_rad_per_slot
+from semsim.engine.feedback import Reports
 from semsim.engine.propagation import draw_large_scale
 from semsim.engine.topology import Places
 from semsim.engine.traffic import UserSources
@@ -24,7 +25,7 @@ from semsim.link.link import Link
 from semsim.link.metrics import psnr_db, ssim
 from semsim.rng import Streams
 from semsim.types import Allocation, Array, Delivery, DownlinkState, ImageShape, Rate, Source
-from semsim.units import db_to_linear, linear_to_db
+from semsim.units import linear_to_db
 
 #: A solver's ρ may fall short of an offered rate by this share and still mean it.
 RATE_TOLERANCE = 1e-3
@@ -107,7 +108,7 @@ class Downlink:
         if len(self._links) != len(self._distance_m):
             raise ValueError(f"{len(self._links)} links for {len(self._distance_m)} users")
         self._settle(places)
-        self._reported = deque[Array](maxlen=self._feedback.delay_slots + 1)
+        self._reports = Reports(self._feedback, self._streams)
         self._slot = 0
         self._draw_slot()
         return self.observe()
@@ -117,19 +118,15 @@ class Downlink:
         cell = self.budget.cell
         self._large_scale = draw_large_scale(cell, places, self._streams)
         self._rician_k = np.where(self._large_scale.line_of_sight, cell.fading.rician_k, 0.0)
-        self._scatter = scatter(cell, len(self._distance_m), self._streams)
+        self._scatter = scatter(cell, places.distance_m.shape, self._streams)
 
     def _draw_slot(self) -> None:
-        fading = rician_gain(self._scatter.at(self._slot), self._rician_k)
+        if self._slot > 0:
+            self._scatter.advance(turn_rad_per_slot(self.budget.cell))
+        fading = rician_gain(self._scatter.parts, self._rician_k)
         self._gain = self._large_scale.gain * fading
-        self._report()
+        self._reports.add(self._gain)
         self._images = self._draw_images(self._slot)
-
-    def _report(self) -> None:
-        """Let every user report the gain of the slot, with an error."""
-        rng = self._streams.child("slot", self._slot).numpy("feedback")
-        error_db = self._feedback.error_db * rng.standard_normal(len(self._distance_m))
-        self._reported.append(self._gain * db_to_linear(error_db))
 
     def _draw_images(self, slot: int, nth: int = 0) -> Source:
         """Draw an image a user: the first that each asks for in ``slot``, or a later one."""
@@ -149,7 +146,7 @@ class Downlink:
 
     def observe(self) -> DownlinkState:
         """Return what an allocator may see of the current slot, ``[N]`` each: reported gains."""
-        return DownlinkState(gain=self._reported[0].copy(), distance_m=self._distance_m.copy())
+        return DownlinkState(gain=self._reports.told.copy(), distance_m=self._distance_m.copy())
 
     @torch.no_grad()
     def step(self, allocation: Allocation) -> SlotRecord:
@@ -165,7 +162,7 @@ class Downlink:
             )
         b_hz, p_w = allocation.b_hz, allocation.p_w
         snr_db = linear_to_db(self.budget.snr(self._gain, b_hz, p_w))
-        reported_db = linear_to_db(self.budget.snr(self._reported[0], b_hz, p_w))
+        reported_db = linear_to_db(self.budget.snr(self._reports.told, b_hz, p_w))
         columns: dict[str, list[Any]] = {
             "slot": [self._slot] * users,
             "user": list(range(users)),
@@ -179,8 +176,12 @@ class Downlink:
             "power_w": p_w.tolist(),
             "rho": allocation.rho.tolist(),
         }
+        if allocation.mcs is not None:
+            columns["mcs"] = allocation.mcs.tolist()
         everybody = list(range(users))
-        received, rows = self._send(self._images, everybody, allocation.rho, snr_db, reported_db)
+        received, rows = self._send(
+            self._images, everybody, allocation.rho, snr_db, reported_db, allocation.mcs
+        )
         for name in rows[0]:
             columns[name] = [rows[user][name] for user in everybody]
         self._charge(columns, allocation)
@@ -192,7 +193,13 @@ class Downlink:
         return record
 
     def _send(
-        self, images: Source, users: Sequence[int], rho: Array, snr_db: Array, reported_db: Array
+        self,
+        images: Source,
+        users: Sequence[int],
+        rho: Array,
+        snr_db: Array,
+        reported_db: Array,
+        mcs: NDArray[np.int64] | None = None,
     ) -> tuple[torch.Tensor, dict[int, dict[str, Any]]]:
         """Send some ``users`` their images; all arguments but these are of all users, ``[N]``.
 
@@ -201,13 +208,14 @@ class Downlink:
         """
         received = torch.zeros_like(images.image)
         rows: dict[int, dict[str, Any]] = {}
-        for link, rate, members in self._batches(images.shape, users, rho):
+        for (link, rate, scheme), members in self._batches(images.shape, users, rho, mcs):
             source = images.select(members)
             delivery = link.transmit(
                 source,
                 torch.from_numpy(snr_db[members]),
                 rate,
                 reported_db=torch.from_numpy(reported_db[members]),
+                mcs=scheme,
             )
             image = _image_of(delivery)
             received[members] = image
@@ -215,14 +223,22 @@ class Downlink:
         return received, rows
 
     def _batches(
-        self, shape: ImageShape, users: Sequence[int], rho: Array
-    ) -> list[tuple[Link, Rate, list[int]]]:
-        """Group the users that share a link and a rate, so that each group is one batch."""
-        groups: dict[tuple[int, str], tuple[Link, Rate, list[int]]] = {}
+        self,
+        shape: ImageShape,
+        users: Sequence[int],
+        rho: Array,
+        mcs: NDArray[np.int64] | None,
+    ) -> list[tuple[tuple[Link, Rate, int | None], list[int]]]:
+        """Group the users that share a link, a rate and an MCS: each group is one batch."""
+        groups: dict[
+            tuple[int, str, int | None], tuple[tuple[Link, Rate, int | None], list[int]]
+        ] = {}
         for user in users:
             link = self._links[user]
             rate = nearest_rate(link.codec.rates(shape), float(rho[user]))
-            _, _, members = groups.setdefault((id(link), rate.name), (link, rate, []))
+            scheme = None if mcs is None else int(mcs[user])
+            key = id(link), rate.name, scheme
+            _, members = groups.setdefault(key, ((link, rate, scheme), []))
             members.append(user)
         return list(groups.values())
 

@@ -1,19 +1,23 @@
 """Small-scale fading from slot to slot: independent, Gauss–Markov, or Jakes.
 
-Each model tells the scatter of any slot by the slot's number, in any order; it depends on the seed
-and that number alone. Scatter comes as standard normal parts ``[2, N]``, real and imaginary, whose
-complex sum over √2 is g̃ ~ CN(0, 1) of FTSC eq. (23).
+Scatter is a process that goes on slot by slot. It depends on the seed and on the angle ψ = 2π f_d T
+by which each user's largest Doppler shift f_d turns it within a slot T: the same for everybody in a
+cell whose fading has a speed, 2π/λ for each metre gone where users move. Scatter comes as standard
+normal parts ``[2, ..., N]``, real and imaginary, whose complex sum over √2 is g̃ ~ CN(0, 1) of FTSC
+eq. (23).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import j0
 
-from semsim.engine.config import CellConfig, GaussMarkovFading, IndependentFading
+from semsim.arrays import with_rows
+from semsim.engine.config import CellConfig, IndependentFading, JakesFading
 from semsim.rng import Streams
 from semsim.types import Array
 
@@ -23,99 +27,114 @@ SPEED_OF_LIGHT_M_PER_S = 299_792_458.0
 SINUSOIDS = 256
 
 
-class Scatter(Protocol):
-    """The scattered part of every user's fading."""
+class Scatter:
+    """The scattered part of every user's fading, as a new draw every slot.
 
-    def at(self, slot: int) -> Array:
-        """Return the real and imaginary parts in ``slot``, ``[2, N]``, variance 1 each."""
-        ...
-
-
-class IndependentScatter:
-    """A new draw every slot."""
-
-    def __init__(self, users: int, streams: Streams) -> None:
-        self._users = users
-        self._streams = streams
-
-    def at(self, slot: int) -> Array:
-        """Return the parts in ``slot``, ``[2, N]``."""
-        rng = self._streams.child("slot", slot).numpy("fading")
-        return rng.standard_normal((2, self._users))
-
-
-class GaussMarkovScatter:
-    """g(k) = a g(k-1) + √(1-a²) w(k), with w independent: correlation a^k over k slots.
+    Attributes:
+        parts: real and imaginary in the current slot, ``[2, ..., N]``, variance 1 each.
 
     Args:
-        users: N.
-        streams: where w comes from.
-        coefficient: a, between -1 and 1.
+        shape: ``(..., N)``.
+        streams: where the draws come from.
     """
 
-    def __init__(self, users: int, streams: Streams, coefficient: float) -> None:
-        self._fresh = IndependentScatter(users, streams)
-        self._memory, self._news = coefficient, math.sqrt(1 - coefficient**2)
-        self._slot, self._parts = 0, self._fresh.at(0)
+    def __init__(self, shape: tuple[int, ...], streams: Streams) -> None:
+        # One stream from the first slot on: a generator a slot would take longer than its draws.
+        self._rng = streams.child("slot", 0).numpy("fading")
+        self.parts: Array = self._rng.standard_normal((2, *shape))
 
-    def at(self, slot: int) -> Array:
-        """Return the parts in ``slot``, ``[2, N]``; going back starts again from slot 0."""
-        if slot < self._slot:
-            self._slot, self._parts = 0, self._fresh.at(0)
-        while self._slot < slot:
-            self._slot += 1
-            self._parts = self._memory * self._parts + self._news * self._fresh.at(self._slot)
-        return self._parts
+    def advance(self, turn_rad: Array | float) -> None:  # noqa: ARG002
+        """Go on to the next slot, with every user turned by ψ = ``turn_rad``, ``[..., N]``."""
+        self.parts = self._rng.standard_normal(self.parts.shape)
+
+    def put(self, rows: list[int], fresh: Any) -> None:
+        """Let cells ``rows`` of ``[E, N]`` go on from those of ``fresh``, of the same kind."""
+        self.parts = with_rows(self.parts, rows, fresh.parts, axis=1)
 
 
-class JakesScatter:
-    """Waves of random phase from all around (Clarke, 1968): correlation J0(ψ k) over k slots.
+class GaussMarkovScatter(Scatter):
+    """g(k) = a g(k-1) + √(1-a²) w(k), with w independent and a = J0(ψ)."""
+
+    def advance(self, turn_rad: Array | float) -> None:
+        """Go on to the next slot, with every user turned by ψ = ``turn_rad``, ``[..., N]``."""
+        memory = j0(turn_rad)
+        fresh = self._rng.standard_normal(self.parts.shape)
+        self.parts = memory * self.parts + np.sqrt(1 - memory**2) * fresh
+
+
+class JakesScatter(Scatter):
+    """Waves of random phase from all around (Clarke, 1968): correlation J0 of the angle turned.
 
     A sum of :data:`SINUSOIDS` waves of equal power. Their directions are evenly spaced and turned
     by one random angle a user, so that J0 is exact over seeds for every lag, and for a single seed
-    too (averaged over phases) up to lags of about ``SINUSOIDS / ψ`` slots, where the sum begins to
-    repeat itself. With so many waves the law of a gain is Gaussian but for a kurtosis 1/256 short.
+    too (averaged over phases) up to angles of about ``SINUSOIDS``, where the sum begins to repeat
+    itself. With so many waves the law of a gain is Gaussian but for a kurtosis 1/256 short.
 
     Y. R. Zheng and C. Xiao, "Simulation models with correct statistical properties for Rayleigh
     fading channels", IEEE Trans. Commun. 51(6), 2003, turn and space the directions in this way.
 
     Args:
-        users: N.
+        shape: ``(..., N)``.
         streams: where directions and phases come from.
-        turn_rad: ψ = 2π f_d T, the largest Doppler shift times the slot.
     """
 
-    def __init__(self, users: int, streams: Streams, turn_rad: float) -> None:
+    def __init__(self, shape: tuple[int, ...], streams: Streams) -> None:
         rng = streams.numpy("fading")
-        around = rng.uniform(0.0, 2 * math.pi, users) + 2 * math.pi * np.arange(SINUSOIDS)[:, None]
-        self._turn = turn_rad * np.cos(around / SINUSOIDS)  # [SINUSOIDS, N]
-        self._phase = rng.uniform(0.0, 2 * math.pi, (SINUSOIDS, users))
+        waves = np.arange(SINUSOIDS).reshape(-1, *[1] * len(shape))
+        around = rng.uniform(0.0, 2 * math.pi, shape) + 2 * math.pi * waves
+        self._towards = np.cos(around / SINUSOIDS)  # [SINUSOIDS, ..., N]
+        self._phase = rng.uniform(0.0, 2 * math.pi, (SINUSOIDS, *shape))
+        self._turned_rad = np.zeros(shape)
+        self.advance(0.0)
 
-    def at(self, slot: int | Array) -> Array:
-        """Return the parts in ``slot``, ``[2, N]``; users may be in slots of their own, ``[N]``."""
-        angle = self._phase + slot * self._turn
-        waves = np.stack([np.cos(angle).sum(axis=0), np.sin(angle).sum(axis=0)])
-        return waves * math.sqrt(2 / SINUSOIDS)
+    def advance(self, turn_rad: Array | float) -> None:
+        """Go on to the next slot, with every user turned by ψ = ``turn_rad``, ``[..., N]``."""
+        self._turned_rad = self._turned_rad + turn_rad
+        # Torch's cosine is many times faster than numpy's where it is compiled for wide registers.
+        angle = torch.from_numpy(self._phase + self._turned_rad * self._towards)
+        waves = torch.stack([angle.cos().sum(dim=0), angle.sin().sum(dim=0)])
+        self.parts = waves.numpy() * math.sqrt(2 / SINUSOIDS)
+
+    def put(self, rows: list[int], fresh: Any) -> None:
+        """Let cells ``rows`` of ``[E, N]`` go on from those of ``fresh``, of the same kind."""
+        super().put(rows, fresh)
+        self._towards[:, rows], self._phase[:, rows] = fresh._towards, fresh._phase
+        self._turned_rad = with_rows(self._turned_rad, rows, fresh._turned_rad)
 
 
-def scatter(cell: CellConfig, users: int, streams: Streams) -> Scatter:
-    """Return the scatter of the cell's fading model for N = ``users``."""
+def scatter(cell: CellConfig, shape: tuple[int, ...], streams: Streams) -> Scatter:
+    """Return the scatter of the cell's fading model for users ``(..., N)`` in the first slot."""
+    if isinstance(cell.fading, IndependentFading):
+        return Scatter(shape, streams)
+    kind = JakesScatter if isinstance(cell.fading, JakesFading) else GaussMarkovScatter
+    return kind(shape, streams)
+
+
+def turn_rad_per_slot(cell: CellConfig) -> float:
+    """Return ψ = 2π f_d T of the speed and the slot of the cell's fading; 0 if it has none."""
     fading = cell.fading
     if isinstance(fading, IndependentFading):
-        return IndependentScatter(users, streams)
-    doppler_hz = fading.speed_m_per_s * cell.carrier_hz / SPEED_OF_LIGHT_M_PER_S
-    turn_rad = 2 * math.pi * doppler_hz * fading.slot_s
-    if isinstance(fading, GaussMarkovFading):
-        j0 = torch.special.bessel_j0(torch.tensor(turn_rad, dtype=torch.float64))
-        return GaussMarkovScatter(users, streams, float(j0))
-    return JakesScatter(users, streams, turn_rad)
+        return 0.0
+    return turn_rad_per_m(cell) * fading.speed_m_per_s * fading.slot_s
+
+
+def turn_rad_per_m(cell: CellConfig) -> float:
+    """Return 2π/λ, by which a wave turns a metre."""
+    return 2 * math.pi * cell.carrier_hz / SPEED_OF_LIGHT_M_PER_S
+
+
+def against_line_of_sight(parts: Array, turn_rad: Array) -> Array:
+    """Return ``parts [2, ..., N]`` as seen from a line of sight turned by ``turn_rad [..., N]``."""
+    real, imaginary = parts
+    cosine, sine = np.cos(turn_rad), np.sin(turn_rad)
+    return np.stack([real * cosine - imaginary * sine, real * sine + imaginary * cosine])
 
 
 def rician_gain(parts: Array, k: Array | float) -> Array:
     """Return |√(K/(K+1)) ĝ + √(1/(K+1)) g̃|² with |ĝ| = 1 and g̃ ~ CN(0, 1), so its mean is 1.
 
-    The phase of ĝ is 0 in every slot: users who move around the sender see no Doppler shift of
-    the line of sight.
+    The phase of ĝ is 0: users who move around the sender see no Doppler shift of the line of
+    sight, and of others the scatter is taken :func:`against_line_of_sight`.
 
     Args:
         parts: ``[2, ...]`` standard normal real and imaginary parts of the scatter.

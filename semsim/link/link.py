@@ -80,6 +80,7 @@ class Link:
         rate: Rate | str | None = None,
         *,
         reported_db: float | Tensor | None = None,
+        mcs: int | None = None,
     ) -> Delivery:
         """Send a batch and return what came out with the audit.
 
@@ -88,9 +89,11 @@ class Link:
             snr_db: Es/N0 in dB, one for all or ``[B]``.
             rate: a rate that the codec offers, its name, or ``None`` for the highest.
             reported_db: the SNR that codec and modem believe, where the feedback is imperfect.
+            mcs: an index of the modem's table at which to send bits; its own choice by default.
 
         Raises:
-            ValueError: for images out of range, an SNR that is not finite, an unknown rate.
+            ValueError: for images out of range, an SNR that is not finite, an unknown rate, an MCS
+                that the modem does not have, or one for a codec that sends symbols.
         """
         if isinstance(source, Tensor):
             source = Source(image=source)
@@ -100,7 +103,9 @@ class Link:
         known = snr if reported_db is None else _linear(source, reported_db)
         air = Air(self.channel, snr, self.power)
         sent = source if self._semantic_noise is None else self._semantic_noise(source)
-        output, errors, side_uses, payload = self._send(sent, Csi(known, self.fading), chosen, air)
+        output, errors, side_uses, payload = self._send(
+            sent, Csi(known, self.fading), chosen, air, mcs
+        )
         audit = air.audit(source.image[0].numel(), errors, side_uses)
         return Delivery(output, audit, chosen, payload)
 
@@ -129,18 +134,20 @@ class Link:
         return plan.uses
 
     def _send(
-        self, source: Source, csi: Csi, rate: Rate, air: Air
+        self, source: Source, csi: Csi, rate: Rate, air: Air, mcs: int | None
     ) -> tuple[Output, Tensor, int, Tensor]:
         """Return the output, lost blocks' share ``[B]``, side information's uses, and payloads."""
         whole = torch.full((len(source),), rate.payload, device=csi.snr.device)
         payload = self.codec.encode(source, csi, rate)
         if isinstance(payload, BitPayload):
             modem = self.modem(str(payload.bits.device))
-            received = modem.transmit(payload.bits, csi, air, payload.lengths)
+            received = modem.transmit(payload.bits, csi, air, payload.lengths, mcs)
             lost = received.block_errors / received.blocks
             side_bits = 0 if payload.lengths is None else payload.bits.shape[1].bit_length()
             sent = whole if payload.lengths is None else payload.lengths
             return self.codec.decode(received, csi, rate), lost, side_bits, sent
+        if mcs is not None:
+            raise ValueError(f"mcs is {mcs}, but the codec sends symbols, which no modem codes")
         # Side information is charged as QPSK of rate 1/2: one bit a channel use.
         output = self.codec.decode(air.send(payload.x), csi, rate)
         return output, torch.zeros_like(csi.snr), payload.side_bits, whole

@@ -57,15 +57,23 @@ class DigitalModem:
             generator.seed()
         self._generator = generator
 
-    def plan(self, bits: int, csi: Csi) -> list[tuple[Plan, Tensor]]:
+    def plan(self, bits: int, csi: Csi, mcs: int | None = None) -> list[tuple[Plan, Tensor]]:
         """Return how payloads of ``bits`` bits travel: plans, each with the rows ``[b]`` it is for.
 
+        Args:
+            bits: of a payload.
+            csi: what is known of the channel.
+            mcs: an index of the configuration's table, instead of what it would choose.
+
         Raises:
-            ValueError: if ``bits`` is not positive.
+            ValueError: if ``bits`` is not positive, or the modem has no such MCS.
         """
         if bits < 1:
             raise ValueError(f"a payload has at least one bit, got {bits}")
         config = self.config
+        if mcs is not None:
+            everybody = torch.arange(len(csi.snr), device=csi.snr.device)
+            return [(plan_payload(bits, self._scheme(mcs)), everybody)]
         if config.mcs != "adaptive":
             return [(self._fixed(bits), torch.arange(len(csi.snr), device=csi.snr.device))]
         return grouped(
@@ -78,6 +86,15 @@ class DigitalModem:
                 csi,
             ),
         )
+
+    def _scheme(self, mcs: int) -> Mcs:
+        table = mcs_table(self.config.mcs_table)
+        if self.config.coding == "none" or not 0 <= mcs < len(table):
+            raise ValueError(
+                f"the modem has no MCS {mcs}: with coding: ldpc, table {self.config.mcs_table} has "
+                f"0 to {len(table) - 1}"
+            )
+        return table[mcs]
 
     def _fixed(self, bits: int) -> Plan:
         config = self.config
@@ -96,7 +113,12 @@ class DigitalModem:
         )
 
     def transmit(
-        self, bits: Tensor, csi: Csi, air: Transmitter, lengths: Tensor | None = None
+        self,
+        bits: Tensor,
+        csi: Csi,
+        air: Transmitter,
+        lengths: Tensor | None = None,
+        mcs: int | None = None,
     ) -> ReceivedBits:
         """Send ``bits [B, n]`` (``uint8``) at the MCS that each image's SNR allows.
 
@@ -106,17 +128,18 @@ class DigitalModem:
             air: the way to send.
             lengths: ``[B]`` how many bits of each row are sent, where that is not all. Rows of one
                 length travel together; what was not sent is returned as zeros.
+            mcs: at this one instead, as :meth:`plan` takes it.
 
         Raises:
             TypeError: if ``bits`` is not ``uint8``.
             ValueError: if ``bits`` is not ``[B, n]`` or holds anything but 0 and 1, or if
-                ``lengths`` is not ``[B]`` or not all of 1 to n.
+                ``lengths`` is not ``[B]`` or not all of 1 to n, or there is no such MCS.
         """
         check_bits(bits)
         parts = [
             (rows, _filled(self.send(bits[rows, :length], plan, AirPart(air, rows)), bits))
             for length, group in _by_length(bits, lengths)
-            for plan, some in self.plan(length, Csi(csi.snr[group], csi.fading))
+            for plan, some in self.plan(length, Csi(csi.snr[group], csi.fading), mcs)
             for rows in [group[some]]
         ]
         return merged(parts, len(bits))

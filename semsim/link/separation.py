@@ -60,8 +60,10 @@ class Separation(Link):
         return Rate(f"{uses} uses", shape, "symbols", uses, uses / values)
 
     def _send(
-        self, source: Source, csi: Csi, rate: Rate, air: Air
+        self, source: Source, csi: Csi, rate: Rate, air: Air, mcs: int | None
     ) -> tuple[Output, Tensor, int, Tensor]:
+        if mcs is not None:
+            raise ValueError(f"mcs is {mcs}, but separation takes the MCS of the best quality")
         image = torch.empty_like(source.image)
         outage = torch.empty(len(source), dtype=torch.bool, device=image.device)
         lost = torch.empty_like(csi.snr)

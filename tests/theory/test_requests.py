@@ -120,9 +120,9 @@ def test_who_comes_takes_any_free_place() -> None:
 def test_harvests_have_their_mean_power() -> None:
     rng = np.random.default_rng(5)
     steady = EnergyConfig(capacity_j=1, harvest_w=0.4)
-    assert draw_harvest_j(steady, 0.5, rng) == pytest.approx(0.2)
+    assert draw_harvest_j(steady, 0.5, (2,), rng) == pytest.approx([0.2, 0.2])
     packets = EnergyConfig(capacity_j=1, harvest_w=0.4, packet_j=0.1)
-    harvests = np.array([draw_harvest_j(packets, 0.5, rng) for _ in range(20_000)])
+    harvests = draw_harvest_j(packets, 0.5, (20_000,), rng)
     # Two packets of 0.1 J a slot on average, so a deviation of 0.1 √2.
     assert harvests.mean() == pytest.approx(0.2, abs=4 * 0.1 * math.sqrt(2 / 20_000))
     assert harvests.var() == pytest.approx(0.02, rel=0.05)

@@ -15,7 +15,7 @@ from semsim import load_channel, load_codec
 from semsim.engine.budget import Budget
 from semsim.engine.config import CellConfig, ComputeConfig, FeedbackConfig
 from semsim.engine.downlink import Downlink
-from semsim.engine.fading import rician_gain, scatter
+from semsim.engine.fading import rician_gain, scatter, turn_rad_per_slot
 from semsim.engine.topology import Places
 from semsim.engine.traffic import UserSources
 from semsim.link.link import Link
@@ -28,7 +28,7 @@ SPEED_M_PER_S, CARRIER_HZ, SLOT_S = 3.0, 2.6e9, 4e-3
 PSI = 2 * math.pi * SPEED_M_PER_S * CARRIER_HZ / 299_792_458 * SLOT_S
 LAGS = (1, 2, 3, 5, 8, 13)
 #: Slots where an average over time begins.
-STARTS = (0, 20, 40, 60, 80)
+STARTS = (0, 15, 30)
 
 
 @cache
@@ -40,8 +40,13 @@ def parts(model: str) -> dict[int, Array]:
     cell = CellConfig.model_validate(
         {"bandwidth_hz": 1, "power_w": 1, "carrier_hz": CARRIER_HZ, "fading": fading}
     )
-    source = scatter(cell, USERS, Streams(5))
-    return {slot: source.at(slot) for slot in sorted({a + k for a in STARTS for k in (0, *LAGS)})}
+    source, found = scatter(cell, (USERS,), Streams(5)), {}
+    looked_at = {a + k for a in STARTS for k in (0, *LAGS)}
+    for slot in range(max(looked_at) + 1):
+        if slot in looked_at:
+            found[slot] = source.parts
+        source.advance(turn_rad_per_slot(cell))
+    return found
 
 
 def correlation(model: str, lag: int) -> float:

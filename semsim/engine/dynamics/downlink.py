@@ -91,8 +91,9 @@ class DynamicDownlink(Downlink):
         super().__init__(users, links, source, budget, feedback, None, seed, device)
 
     def _settle(self, places: Places) -> None:
-        self._world = World(self._dynamics, self.slot_s, self.budget.cell, places, self._streams)
-        nothing = np.zeros(len(places.distance_m))
+        one = Places(places.distance_m[None], places.bearing_rad[None])
+        self._world = World(self._dynamics, self.slot_s, self.budget.cell, one, self._streams)
+        nothing = np.zeros(places.distance_m.shape)
         self._queues = empty(nothing, self._dynamics.traffic.queue)
         self._last_psnr_db = nothing
         energy = self._dynamics.energy
@@ -103,19 +104,19 @@ class DynamicDownlink(Downlink):
         if self._slot > 0:
             self._world.advance()
         world, energy = self._world, self._dynamics.energy
-        self._large_scale = world.large_scale
-        self._distance_m, self._bearing_rad = world.distance_m, world.bearing_rad
-        self._gain = world.gain
-        self._report()
-        waited = self._queues
-        abandoned = np.where(world.left, waited.length, 0)
+        self._large_scale = world.large_scale.drop(0)
+        self._distance_m, self._bearing_rad = world.distance_m[0], world.bearing_rad[0]
+        self._gain = world.gain[0]
+        self._reports.add(self._gain)
+        waited, left = self._queues, world.left[0]
+        abandoned = np.where(left, waited.length, 0)
         late = overdue(waited, self._slot, self._deadline_s / self.slot_s)
-        expired = np.where(world.left, 0, late)
+        expired = np.where(left, 0, late)
         waited = drop(waited, abandoned + expired)
-        self._queues, overflowed = push(waited, self._slot, world.requests)
+        self._queues, overflowed = push(waited, self._slot, world.requests[0])
         spilled_j = 0.0
         if energy is not None:
-            self._energy_j, spilled = charge(self._energy_j, world.harvest_j, energy.capacity_j)
+            self._energy_j, spilled = charge(self._energy_j, world.harvest_j[0], energy.capacity_j)
             spilled_j = float(spilled)
         self._opening = _Opening(abandoned, expired, overflowed, spilled_j)
 
@@ -123,7 +124,7 @@ class DynamicDownlink(Downlink):
         """Return what an allocator may see: reported gains, queues, the battery."""
         queues, rho = self._queues, self._queues.rho
         waiting = Waiting(
-            present=self._world.present.copy(),
+            present=self._world.present[0].copy(),
             queue=queues.length.astype(np.float64),
             age_s=queues.age(self._slot) * self.slot_s,
             sent=queues.sent.copy(),
@@ -146,7 +147,8 @@ class DynamicDownlink(Downlink):
         What an allocation gives to others is not used.
 
         Raises:
-            AllocationError: if the allocation is for another number of users, or not finite.
+            AllocationError: if the allocation is for another number of users, not finite, or names
+                an MCS.
         """
         users = len(self._distance_m)
         allocation = self._usable(allocation)
@@ -165,8 +167,8 @@ class DynamicDownlink(Downlink):
         columns: dict[str, list[Any]] = {
             "slot": [self._slot] * users,
             "user": list(range(users)),
-            "present": self._world.present.tolist(),
-            "turned_away": [self._world.turned_away] * users,
+            "present": self._world.present[0].tolist(),
+            "turned_away": [int(self._world.turned_away[0])] * users,
             "image": list(images.name),
             "distance_m": self._distance_m.tolist(),
             **self._large_scale_columns(),
@@ -175,7 +177,7 @@ class DynamicDownlink(Downlink):
             "bandwidth_hz": allocation.b_hz.tolist(),
             "power_w": allocation.p_w.tolist(),
             "rho": allocation.rho.tolist(),
-            "arrived": self._world.requests.tolist(),
+            "arrived": self._world.requests[0].tolist(),
             "waiting": before.length.tolist(),
             "delivered": delivered.astype(int).tolist(),
             "expired": (opening.expired + (served.done & ~delivered)).tolist(),
@@ -205,6 +207,8 @@ class DynamicDownlink(Downlink):
 
     def _usable(self, allocation: Allocation) -> Allocation:
         """Return the allocation with nothing for those who are not active."""
+        if allocation.mcs is not None:
+            raise AllocationError("with 'dynamics' the modem chooses the MCS; leave out 'mcs'")
         values = {"rho": allocation.rho, "b_hz": allocation.b_hz, "p_w": allocation.p_w}
         for name, value in values.items():
             if value.shape != self._distance_m.shape:
@@ -227,7 +231,7 @@ class DynamicDownlink(Downlink):
             for link, rho in zip(self._links, asked, strict=True)
         ]
         rho = np.array([rate.rho for rate in rates])
-        told = self._reported[0]
+        told = self._reports.told
         if budget.cell.rate == "shannon":
             air_s = budget.transmit_time_s(rho, self._gain, b_hz, p_w)
         else:
@@ -287,7 +291,7 @@ class DynamicDownlink(Downlink):
         budget, b_hz, p_w = self.budget, allocation.b_hz, allocation.p_w
         sent = (b_hz > 0) & (p_w > 0)
         columns = {}
-        for name, gain in (("snr_db", self._gain), ("snr_reported_db", self._reported[0])):
+        for name, gain in (("snr_db", self._gain), ("snr_reported_db", self._reports.told)):
             columns[name] = np.where(sent, linear_to_db(budget.snr(gain, b_hz, p_w)), math.nan)
         columns["rate_shannon_bps"] = budget.shannon_bps(self._gain, b_hz, p_w)
         return {name: column.tolist() for name, column in columns.items()}
@@ -297,7 +301,7 @@ class DynamicDownlink(Downlink):
         if self._dynamics.energy is None:
             return {}
         values = {
-            "harvested_j": self._world.harvest_j,
+            "harvested_j": float(self._world.harvest_j[0]),
             "spilled_j": self._opening.spilled_j,
             "energy_left_j": float(served.left_j),
             "battery_empty": bool(served.empty) or not self._energy_j > 0,

@@ -6,17 +6,21 @@ import numpy as np
 
 from semsim.arrays import Values, namespace
 from semsim.engine.dynamics.config import EnergyConfig
+from semsim.types import Array
 
 #: Below it, a battery lasts for ever, and a quotient by it might overflow.
 _LEAST_W = 1e-150
 
 
-def draw_harvest_j(config: EnergyConfig, slot_s: float, rng: np.random.Generator) -> float:
-    """Return the energy that a slot brings, in joules."""
+def draw_harvest_j(
+    config: EnergyConfig, slot_s: float, shape: tuple[int, ...], rng: np.random.Generator
+) -> Array:
+    """Return the energy that a slot brings to batteries of ``shape``, in joules."""
     mean_j = config.harvest_w * slot_s
     if config.packet_j is None:
-        return mean_j
-    return config.packet_j * int(rng.poisson(mean_j / config.packet_j))
+        return np.full(shape, mean_j)
+    packets = rng.poisson(mean_j / config.packet_j, shape)
+    return config.packet_j * packets.astype(np.float64)
 
 
 def charge(energy_j: Values, harvest_j: Values, capacity_j: float) -> tuple[Values, Values]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from semsim.arrays import with_rows
 from semsim.engine.dynamics.config import GaussMarkovMobility, Mobility, RandomWaypoint
 from semsim.types import Array
 
@@ -30,6 +31,10 @@ class Walk(Protocol):
 
     def step(self, slot_s: float, rng: np.random.Generator) -> Step:
         """Move everybody by one slot, with the slot's draws from ``rng``."""
+        ...
+
+    def put(self, rows: list[int], fresh: Any) -> None:
+        """Let cells ``rows`` of ``[E, N, 2]`` go on from those of ``fresh``, of the same kind."""
         ...
 
 
@@ -90,6 +95,13 @@ class WaypointWalk:
             self._speed = np.where(turns, speed, self._speed)
             self._pause_s = np.where(turns, self._config.pause_s, self._pause_s)
 
+    def put(self, rows: list[int], fresh: Any) -> None:
+        """Let cells ``rows`` of ``[E, N, 2]`` go on from those of ``fresh``."""
+        self._place_m = with_rows(self._place_m, rows, fresh._place_m)
+        self._target_m = with_rows(self._target_m, rows, fresh._target_m)
+        self._speed = with_rows(self._speed, rows, fresh._speed)
+        self._pause_s = with_rows(self._pause_s, rows, fresh._pause_s)
+
 
 class GaussMarkovWalk:
     """Velocities with memory, and reflection at the edge."""
@@ -112,6 +124,11 @@ class GaussMarkovWalk:
         news = self._deviation * rng.standard_normal(velocity.shape)
         self.velocity_m_per_s = memory * velocity + math.sqrt(1 - memory**2) * news
         return Step(self._place_m, way_m)
+
+    def put(self, rows: list[int], fresh: Any) -> None:
+        """Let cells ``rows`` of ``[E, N, 2]`` go on from those of ``fresh``."""
+        self._place_m = with_rows(self._place_m, rows, fresh._place_m)
+        self.velocity_m_per_s = with_rows(self.velocity_m_per_s, rows, fresh.velocity_m_per_s)
 
 
 def reflect(place_m: Array, velocity: Array, radius_m: float) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim.arrays import with_rows
 from semsim.engine.dynamics.config import BurstyTraffic, FullBuffer, Traffic
 from semsim.types import Array
 
@@ -38,6 +39,11 @@ class Requests:
             self._on = chance < on_probability(config, self._slot_s, self._on)
             mean = np.where(self._on, mean, 0.0)
         return rng.poisson(mean)
+
+    def put(self, rows: list[int], fresh: Requests) -> None:
+        """Let cells ``rows`` of ``[E, N]`` go on from those of ``fresh``."""
+        if self._on is not None and fresh._on is not None:
+            self._on = with_rows(self._on, rows, fresh._on)
 
 
 def on_probability(

@@ -6,43 +6,70 @@ import numpy as np
 import pytest
 
 from semsim.engine.config import CellConfig
-from semsim.engine.fading import Scatter, rician_gain, scatter
+from semsim.engine.fading import rician_gain, scatter, turn_rad_per_slot
 from semsim.rng import Streams
+from semsim.types import Array
 
 USERS = 4
 MODELS = ("independent", "gauss_markov", "jakes")
 
 
-def make(model: str, seed: int = 0, **options: Any) -> Scatter:
+def cell(model: str, **options: Any) -> CellConfig:
     if model != "independent":
         options = {"slot_s": 2e-3} | options
-    cell = CellConfig.model_validate(
+    return CellConfig.model_validate(
         {"bandwidth_hz": 1, "power_w": 1, "fading": {"model": model} | options}
     )
-    return scatter(cell, USERS, Streams(seed))
+
+
+def slots(config: CellConfig, count: int, seed: int = 0) -> list[Array]:
+    """The parts of ``count`` slots, ``[2, USERS]`` each."""
+    process, found = scatter(config, (USERS,), Streams(seed)), []
+    for _ in range(count):
+        found.append(process.parts)
+        process.advance(turn_rad_per_slot(config))
+    return found
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_slot_s_scatter_depends_on_seed_and_number_alone(model: str) -> None:
-    forth = make(model)
-    in_order = [forth.at(slot) for slot in range(6)]
-    other = make(model)
-    for slot in (5, 2, 0, 3):
-        assert np.array_equal(other.at(slot), in_order[slot])
-    assert in_order[0].shape == (2, USERS)
-    assert not np.array_equal(in_order[0], in_order[1])
-    assert not np.array_equal(in_order[0], make(model, seed=1).at(0))
+def test_scatter_depends_on_the_seed_alone(model: str) -> None:
+    first, again = slots(cell(model), 4), slots(cell(model), 4)
+    assert np.array_equal(first, again)
+    assert first[0].shape == (2, USERS)
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first[0], slots(cell(model), 1, seed=1)[0])
 
 
-def test_independent_slots_are_the_draws_of_the_streams() -> None:
-    rng = Streams(3).child("slot", 7).numpy("fading")
-    assert np.array_equal(make("independent", seed=3).at(7), rng.standard_normal((2, USERS)))
+@pytest.mark.parametrize("model", MODELS)
+def test_cells_can_begin_anew_beside_others(model: str) -> None:
+    config = cell(model, **({} if model == "independent" else {"speed_m_per_s": 3.0}))
+    ours = scatter(config, (3, USERS), Streams(0))
+    plain = scatter(config, (3, USERS), Streams(0))
+    for each in (ours, plain):
+        each.advance(0.3)
+    fresh = scatter(config, (1, USERS), Streams(1))
+    ours.put([1], fresh)
+    assert np.array_equal(ours.parts[:, [1]], fresh.parts)
+    before = ours.parts
+    for each in (ours, plain):
+        each.advance(0.01)
+    assert np.array_equal(ours.parts[:, [0, 2]], plain.parts[:, [0, 2]])
+    if model != "independent":
+        # √(2(1 - J0(0.01))) is 0.007 of a deviation.
+        assert ours.parts[:, 1] == pytest.approx(before[:, 1], abs=0.05)
+        assert not np.array_equal(ours.parts[:, 1], before[:, 1])
+
+
+def test_the_first_slot_is_a_draw_of_the_streams() -> None:
+    rng = Streams(3).child("slot", 0).numpy("fading")
+    drawn = slots(cell("independent"), 2, seed=3)
+    assert np.array_equal(drawn, rng.standard_normal((2, 2, USERS)))
 
 
 @pytest.mark.parametrize("model", ["gauss_markov", "jakes"])
 def test_who_stands_still_keeps_the_fading(model: str) -> None:
-    still = make(model, speed_m_per_s=0)
-    assert still.at(1000) == pytest.approx(still.at(0))
+    still = slots(cell(model, speed_m_per_s=0), 1000)
+    assert still[-1] == pytest.approx(still[0])
 
 
 @pytest.mark.parametrize("k", [0.0, 1.0, 10.0])

@@ -57,3 +57,9 @@ def test_users_beyond_a_model_s_reach_are_named(
 ) -> None:
     with pytest.raises(ScenarioError, match=message):
         drawn([100.0, distance_m], model=model)
+    cell = CellConfig.model_validate(
+        {"bandwidth_hz": 1, "power_w": 1, "propagation": {"model": model}}
+    )
+    several = np.array([[100.0, 200.0], [100.0, distance_m]])
+    with pytest.raises(ScenarioError, match=message):
+        draw_large_scale(cell, Places(several, np.zeros((2, 2))), Streams(0))

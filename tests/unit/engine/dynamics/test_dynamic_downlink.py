@@ -12,10 +12,15 @@ from semsim.engine.downlink import Downlink
 from semsim.engine.dynamics.config import DynamicsConfig
 from semsim.engine.dynamics.downlink import DynamicDownlink
 from semsim.engine.dynamics.figures import ENDS
-from semsim.engine.dynamics.scatter import MovingScatter
 from semsim.engine.dynamics.world import World
-from semsim.engine.fading import scatter
-from semsim.engine.topology import draw_places
+from semsim.engine.fading import (
+    against_line_of_sight,
+    rician_gain,
+    scatter,
+    turn_rad_per_m,
+    turn_rad_per_slot,
+)
+from semsim.engine.topology import Places, draw_places
 from semsim.engine.traffic import UserSources
 from semsim.errors import AllocationError
 from semsim.link.link import Link
@@ -225,29 +230,31 @@ def test_path_loss_follows_the_place() -> None:
     assert (engine.observe().distance_m <= 100).all()
 
 
-@pytest.mark.parametrize("model", ["jakes", "gauss_markov", "independent"])
-def test_at_a_constant_speed_scatter_is_that_of_the_fading(model: str) -> None:
-    fading = {"model": model} | (
-        {} if model == "independent" else {"slot_s": 2e-3, "speed_m_per_s": 3.0}
-    )
+@pytest.mark.parametrize("model", ["jakes", "gauss_markov"])
+def test_whoever_moves_fades_by_the_way_gone(model: str) -> None:
+    """Along a leg at a constant speed, as the cell's fading with that speed."""
+    fading = {"model": model, "slot_s": 0.1, "speed_m_per_s": 3.0, "rician_k": 0.0}
     cell = CellConfig.model_validate({"bandwidth_hz": 1, "power_w": 1, "fading": fading})
-    moving, plain = MovingScatter(cell, 4, Streams(1)), scatter(cell, 4, Streams(1))
-    for slot in range(6):
-        distance_m = np.full(4, 50.0 + slot)
-        ours = moving.move(slot, np.full(4, 6e-3 if slot else 0.0), distance_m)
-        # Turned against the line of sight, and else the same.
-        assert np.hypot(*ours) == pytest.approx(np.hypot(*plain.at(slot)), rel=1e-9)
+    walk = {"model": "random_waypoint", "radius_m": 1e6, "speed_m_per_s": (3, 3)}
+    config = DynamicsConfig.model_validate({"mobility": walk})
+    places = Places(np.full((1, 4), 50.0), np.zeros((1, 4)))
+    world, plain = World(config, 0.1, cell, places, Streams(1)), scatter(cell, (4,), Streams(1))
+    for _ in range(6):
+        fading_gain = world.gain / world.large_scale.gain
+        assert fading_gain[0] == pytest.approx(rician_gain(plain.parts, 0.0), rel=1e-9)
+        world.advance()
+        plain.advance(turn_rad_per_slot(cell))
 
 
 def test_users_turn_against_the_line_of_sight() -> None:
-    cell = CellConfig.model_validate({"bandwidth_hz": 1, "power_w": 1, "carrier_hz": 3e9})
-    wavelength_m = 299_792_458 / 3e9
-    turned = [
-        MovingScatter(cell, 1, Streams(0)).move(0, np.zeros(1), np.array([distance_m]))[:, 0]
-        for distance_m in (7.0, 7.0 + wavelength_m / 4, 7.0 + wavelength_m)
-    ]
-    assert turned[1] == pytest.approx([-turned[0][1], turned[0][0]], abs=1e-9)
-    assert turned[2] == pytest.approx(turned[0], abs=1e-9)
+    parts = scatter(CellConfig(bandwidth_hz=1, power_w=1), (1,), Streams(0)).parts
+    quarter, whole = (
+        against_line_of_sight(parts, np.array([turn])) for turn in (math.pi / 2, 2 * math.pi)
+    )
+    assert quarter == pytest.approx(np.stack([-parts[1], parts[0]]))
+    assert whole == pytest.approx(parts)
+    cell = CellConfig(bandwidth_hz=1, power_w=1, carrier_hz=3e9)
+    assert turn_rad_per_m(cell) * 299_792_458 / 3e9 == pytest.approx(2 * math.pi)
 
 
 def test_bad_allocations_are_refused() -> None:
@@ -273,17 +280,50 @@ def test_a_street_canyon_stays_while_users_walk_through_it() -> None:
     assert engine.step(share(power_w=0.0)).columns["shadowing_db"] == rows[0]["shadowing_db"]
 
 
-@pytest.mark.parametrize("propagation", [{"model": "log_distance"}, {"model": "uma"}])
-def test_a_world_can_be_sent_elsewhere(propagation: dict[str, str]) -> None:
+def worlds(count: int, seed: int, propagation: dict[str, str]) -> World:
     cell = CellConfig.model_validate(
         {"bandwidth_hz": 1, "power_w": 1, "propagation": propagation, "fading": JAKES}
     )
-    places = draw_places(USERS, 50, 100, np.random.default_rng(0))
-    ours = World(DynamicsConfig.model_validate(EVERYTHING), 0.1, cell, places, Streams(3))
+    places = draw_places(count * USERS, 50, 100, np.random.default_rng(seed))
+    wide = Places(places.distance_m.reshape(count, -1), places.bearing_rad.reshape(count, -1))
+    config = DynamicsConfig.model_validate(EVERYTHING)
+    return World(config, 0.1, cell, wide, Streams(seed))
+
+
+PROPAGATIONS = [{"model": "log_distance"}, {"model": "uma"}]
+DRAWN = ("distance_m", "gain", "present", "requests")
+
+
+@pytest.mark.parametrize("propagation", PROPAGATIONS)
+def test_a_world_can_be_sent_elsewhere(propagation: dict[str, str]) -> None:
+    ours = worlds(2, 3, propagation)
     ours.advance()
     theirs = pickle.loads(pickle.dumps(ours))  # noqa: S301
     for _ in range(3):
         ours.advance()
         theirs.advance()
-        assert np.array_equal(ours.gain, theirs.gain)
-        assert np.array_equal(ours.requests, theirs.requests)
+        for name in DRAWN:
+            assert np.array_equal(getattr(ours, name), getattr(theirs, name))
+
+
+@pytest.mark.parametrize("propagation", PROPAGATIONS)
+def test_some_cells_can_begin_anew_beside_others(propagation: dict[str, str]) -> None:
+    ours, plain = (worlds(3, 3, propagation) for _ in range(2))
+    for each in (ours, plain):
+        each.advance()
+    fresh = worlds(1, 4, propagation)
+    ours.put([1], fresh)
+    for name in DRAWN:
+        assert np.array_equal(getattr(ours, name)[[1]], getattr(fresh, name))
+    for each in (ours, plain):
+        each.advance()
+    for name in ("distance_m", "gain"):
+        found, expected = getattr(ours, name), getattr(plain, name)
+        assert np.array_equal(found[[0, 2]], expected[[0, 2]])
+        assert not np.array_equal(found[1], expected[1])
+    # 2 m of a walk in the surroundings of the cell that it began in.
+    assert ours.distance_m[1] == pytest.approx(fresh.distance_m[0], abs=12)
+    terrain = fresh._terrain
+    assert terrain is not None
+    there = terrain.at(Places(ours.distance_m[[1]], ours.bearing_rad[[1]]))
+    assert np.array_equal(there.gain[0], ours.large_scale.gain[1])
