@@ -54,6 +54,15 @@ def offered(cell: Cell, rho: Array) -> Array:
     return sent
 
 
+def episode_seeds(slots: int, cells: int, seed: int, episode_slots: int) -> list[int]:
+    """Return the seed of every episode, of which there are as many as hold ``slots``."""
+    streams = Streams(seed)
+    return [
+        int(streams.child("episode", episode).numpy("drop").integers(2**31))
+        for episode in range(-(-slots // (cells * episode_slots)))
+    ]
+
+
 def play(
     cell: Cell,
     config: PluginConfig,
@@ -75,19 +84,18 @@ def play(
         report: told about progress.
     """
     episode_slots = episode_slots or cell.scenario.slots
-    episodes = -(-slots // (cells * episode_slots))
+    seeds = episode_seeds(slots, cells, seed, episode_slots)
     dynamic = cell.scenario.dynamics is not None
     kind = DynamicCells if dynamic else StaticCells
     world: StaticCells | DynamicCells = kind(cell, cells, Backend())
     rows: tuple[list[Array], ...] = [], [], []
-    streams = Streams(seed)
-    for episode in range(episodes):
+    for episode, drop in enumerate(seeds):
         rng = np.random.default_rng(seed)
         allocator = allocator_of(config, cell.problem, rng, dynamic=dynamic)
-        world.reset(int(streams.child("episode", episode).numpy("drop").integers(2**31)))
+        world.reset(drop)
         over: NDArray[np.bool_] = np.zeros(cells, dtype=np.bool_)
         for slot in range(episode_slots):
-            report(episode * episode_slots + slot, episodes * episode_slots, config.kind)
+            report(episode * episode_slots + slot, len(seeds) * episode_slots, config.kind)
             asked = allocator.allocate(world.observe())
             outcome = world.step(Allocation(offered(cell, asked.rho), asked.b_hz, asked.p_w))
             # An empty battery that nothing refills ends the episode: nothing comes after it.
