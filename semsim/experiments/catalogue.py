@@ -25,6 +25,7 @@ _EXPERIMENTS = {
     "ftsc-fig13": "semsim.experiments.ftsc.fig13",
     "ftsc-fig14": "semsim.experiments.ftsc.fig14",
     "allocation-gap": "semsim.experiments.allocation.gap",
+    "agents-gap": "semsim_agents.gap.experiment",
 }
 
 
