@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ray.rllib.algorithms import AlgorithmConfig, PPOConfig, SACConfig
+import gymnasium
+from ray.rllib.algorithms import Algorithm, AlgorithmConfig, PPOConfig, SACConfig
 from ray.rllib.core.rl_module import RLModuleSpec
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
@@ -21,6 +22,8 @@ from semsim_agents.worlds import (
     vector_world,
 )
 
+#: What RLlib registers a world as, and Gymnasium warns about when it does so again.
+_RLLIB_WORLDS = "rllib-single-agent-env-v0", "rllib-multi-agent-env-v0"
 #: The policy that all agents of a multi-agent world share.
 SHARED = "user"
 
@@ -96,6 +99,13 @@ def algorithm_config(
     else:
         built.rl_module(rl_module_spec=spec)
     return built
+
+
+def build(config: AlgorithmConfig) -> Algorithm:
+    """Return the algorithm; one process may build several, one after the other."""
+    for name in _RLLIB_WORLDS:
+        gymnasium.registry.pop(name, None)
+    return config.build_algo()
 
 
 def _shared(*_: Any, **__: Any) -> str:

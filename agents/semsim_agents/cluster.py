@@ -13,6 +13,7 @@ from semsim.triton_first import import_triton_first
 #: For this process and, through Ray, for all workers: nothing is reported to anybody, RLlib does
 #: not load TensorFlow where it happens to be installed, and no worker spreads over all cores.
 QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -22,7 +22,7 @@ from semsim.documents import read_yaml
 from semsim.errors import CheckpointError
 from semsim.results import write_json, write_text
 from semsim.rng import Streams
-from semsim_agents.algorithms import SHARED, algorithm_config, is_multi_agent
+from semsim_agents.algorithms import SHARED, algorithm_config, build, is_multi_agent
 from semsim_agents.cloning import clone
 from semsim_agents.config import AgentAllocatorConfig, AgentConfig, PpoConfig, SacConfig
 from semsim_agents.export import (
@@ -136,7 +136,7 @@ class Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         initial = None if going_on or self.config.clone is None else self._cloned()
         scale = reward_scale(self.config)
-        algorithm = algorithm_config(self.config, self._layout, scale, initial).build_algo()
+        algorithm = build(algorithm_config(self.config, self._layout, scale, initial))
         try:
             if going_on:
                 self._restore(algorithm)

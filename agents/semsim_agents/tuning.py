@@ -195,8 +195,7 @@ def _kept(config: AgentConfig, folder: Path, results: tune.ResultGrid) -> pd.Dat
     best = table.iloc[0]
     places = list(config.tune.space) if config.tune is not None else []
     chosen = with_values(config, {place: _plain(best[place]) for place in places})
-    fields = chosen.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    fields.pop("tune", None)
+    fields = chosen.model_dump(mode="json", by_alias=True, exclude={"tune"})
     write_text(folder / "best.yaml", yaml.safe_dump(fields, sort_keys=False, allow_unicode=True))
     write_text(folder / "trials.csv", table.to_csv(index=False))
     for ending in (".safetensors", ".yaml"):
