@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from semsim.allocation.config import EqualConfig, ExactConfig
+from semsim.allocation.config import EqualConfig, ExactConfig, ProportionalFairConfig
 from semsim.config import PluginConfig
 from semsim.experiments.definition import Claim, Experiment, Measured, Setting, Tables, Verdict
 from semsim.experiments.verdicts import of_cases
@@ -20,9 +20,15 @@ from semsim_envs.cell import cell_of, read_scenario
 
 #: Cells, and episodes of each, on which all are compared; training and its judging see others.
 _CELLS, _EPISODES, _SEED = 100, 1, 20261123
-RULES: dict[str, PluginConfig] = {
-    "equal": EqualConfig(),
-    "exact": ExactConfig(rates="grid"),
+#: By world: an equal split, the best of every slot, and where energy is scarce a rule that shares
+#: little of it.
+RULES: dict[str, dict[str, PluginConfig]] = {
+    "static": {"equal": EqualConfig(), "exact": ExactConfig(rates="grid")},
+    "time-coupled": {
+        "equal": EqualConfig(),
+        "exact": ExactConfig(rates="grid"),
+        "thrifty": ProportionalFairConfig(power_share=0.05),
+    },
 }
 BOUND = "clairvoyant bound"
 
@@ -54,7 +60,7 @@ def _judged(world: str, own: list[Job], setting: Setting) -> pd.DataFrame:
     cell = cell_of(read_scenario(first.scenario))
     drops = (_CELLS * first.episode_slots * _EPISODES, _CELLS, _SEED, first.episode_slots)
     methods: list[tuple[str, int, PluginConfig]] = [
-        *((name, 0, rule) for name, rule in RULES.items()),
+        *((name, 0, rule) for name, rule in RULES[world].items()),
         *((job.agent, job.seed, AgentAllocatorConfig(checkpoint=job.weights)) for job in own),
     ]
     frames = []
@@ -118,7 +124,7 @@ def plot(measured: Measured) -> dict[str, Figure]:
             slots, utility = table["slots"].mean(), table["utility"]
             axis.plot(slots, utility.mean(), "o-", ms=3, color=f"C{i}", label=agent)
             axis.fill_between(slots, utility.min(), utility.max(), color=f"C{i}", alpha=0.2)
-        for style, name in zip((":", "--", "-"), ("equal", "exact", BOUND), strict=True):
+        for style, name in zip((":", "--", "-.", "-"), (*RULES[world], BOUND), strict=False):
             axis.axhline(means[name][0], ls=style, color="0.4", lw=1)
             axis.annotate(
                 name, (1.0, means[name][0]), xycoords=("axes fraction", "data"), fontsize=7,
