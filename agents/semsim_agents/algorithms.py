@@ -73,7 +73,7 @@ def algorithm_config(
     built.framework("torch")
     built.env_runners(
         num_env_runners=resources.runners,
-        num_envs_per_env_runner=1 if multi else resources.cells,
+        num_envs_per_env_runner=resources.cells,
         gym_env_vectorize_mode="vector_entry_point" if not multi else "sync",
         rollout_fragment_length="auto",
         sample_timeout_s=600.0,

@@ -88,7 +88,7 @@ def evaluate(
     ] = None,
     slots: Annotated[
         int, typer.Option(min=2, help="Slots of all cells together, for each allocator.")
-    ] = 10_000,
+    ] = 2_000,
     cells: Annotated[int, typer.Option(min=2, help="Drops side by side.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of the drops; training uses others.")] = 0,
     json: Json = None,
@@ -113,7 +113,7 @@ def evaluate(
         cell = cell_of(read_scenario(checked.scenario))
         methods = methods_of(cell, weights, checked.judge.compare)
         found = judge(cell, methods, slots, cells, seed, checked.episode_slots, report)
-    show_table(make_console(), judged_table(found, checked.scenario.name, cells))
+    show_table(make_console(), judged_table(found, checked.scenario.stem, cells))
     if json is not None:
         write_json(json, found.to_dict(orient="records"))
 
