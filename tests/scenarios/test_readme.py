@@ -8,11 +8,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_python_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
     names: dict = {}
-    exec(compile(block, "README.md", "exec"), names)  # noqa: S102
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S):
+        exec(compile(block, "README.md", "exec"), names)  # noqa: S102
+    assert names["env"].spec.id == "semsim/Downlink-v0"
     assert names["delivery"].output.image.shape == (4, 3, 64, 64)
     slots = names["results"].slots
     assert set(slots["user"]) == set(range(5))
