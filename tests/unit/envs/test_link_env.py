@@ -128,7 +128,7 @@ def test_on_white_noise_as_many_arrive_as_the_curve_says(found: DownlinkScenario
 
 def test_further_transmissions_help_as_the_modem_has_it(found: DownlinkScenario) -> None:
     config = steady(found, retransmissions=2).modem
-    link, count = link_of(steady(found, retransmissions=2)), 1500
+    link, count = link_of(steady(found, retransmissions=2)), 800
     generator = torch.Generator().manual_seed(0)
     for mcs, share in ((6, 0.95), (14, 0.6)):
         snr = failing(link, 0, mcs, share)
