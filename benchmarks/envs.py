@@ -123,15 +123,21 @@ def beside_mobile_env() -> list[Row]:
     return rows
 
 
-def vector(found: DownlinkScenario, cells: int, device: str | None = None) -> Runner:
-    """Return the batched environment, to be run."""
+def vector(
+    found: DownlinkScenario,
+    cells: int,
+    device: str | None = None,
+    name: str = "semsim/Downlink-v0",
+) -> Runner:
+    """Return a batched environment, to be run."""
+    options = {} if device is None else {"device": device}
     env = gymnasium.make_vec(
-        "semsim/Downlink-v0",
+        name,
         num_envs=cells,
         vectorization_mode="vector_entry_point",
         scenario=found,
         episode_slots=EPISODE_SLOTS,
-        device=device,
+        **options,
     )
     return Runner(env, cells, None if device is None else torch.from_numpy)
 
@@ -176,11 +182,21 @@ def in_time() -> list[Row]:
     return rows
 
 
+def links() -> list[Row]:
+    """Steps a second of link adaptation, one link and many."""
+    rows = []
+    for cells in (1, 64, 1024):
+        speed = vector(scenario("link_adaptation"), cells, name="semsim/LinkAdaptation-v0").best()
+        plural = "s" if cells > 1 else ""
+        rows.append(judged(f"link adaptation, {cells:,} link{plural}", f"{speed:,.0f} steps/s"))
+    return rows
+
+
 def main() -> None:
     """Print all rows."""
     torch.set_num_threads(1)
     table = Table("what", "seen", "target", "", title="Environments, quality='fitted'")
-    for row in (*beside_mobile_env(), *batched(), *by_users(), *in_time()):
+    for row in (*beside_mobile_env(), *batched(), *by_users(), *in_time(), *links()):
         table.add_row(*row)
     Console(width=110).print(table)
     Console().print(

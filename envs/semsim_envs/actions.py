@@ -13,9 +13,8 @@ codec offers, evenly spread over the entry's range, so that each can be asked fo
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,13 +25,10 @@ from semsim.errors import AllocationError
 from semsim.types import Allocation, Array
 from semsim.units import db_to_linear, linear_to_db
 from semsim_envs.backend import Backend
-
-ActionKind = Literal["continuous", "discrete"]
-#: By how much an entry may leave [-1, 1], or what is shared differ from the whole, as rounding.
-ROUNDING = 1e-5
+from semsim_envs.entries import ROUNDING, ActionKind, Entries, check_levels, check_range
 
 
-class Actions:
+class Actions(Entries):
     """The actions of one cell, and of E of them at once.
 
     Args:
@@ -58,19 +54,20 @@ class Actions:
         levels: int = 5,
         backend: Backend | None = None,
     ) -> None:
-        if kind not in ("continuous", "discrete"):
-            raise ValueError(f"actions: must be 'continuous' or 'discrete', got {kind!r}")
-        for name, value in (("share_range_db", share_range_db), ("power_range_db", power_range_db)):
-            if not 0 < value < 300:
-                raise ValueError(f"{name}: must be above 0 and below 300, got {value:g}")
-        if levels < 2:
-            raise ValueError(f"levels: must be 2 or more, got {levels}")
+        check_range("share_range_db", share_range_db)
+        check_range("power_range_db", power_range_db)
+        check_levels(levels)
         backend = backend or Backend()
-        self.kind = kind
-        self._backend, self._all_offers, self._levels = backend, offers, levels
-        self._share_range_db, self._power_range_db = share_range_db, power_range_db
         self.users = users = len(offers)
         self._counts = np.array([offered.size for offered in offers])
+        super().__init__(
+            kind,
+            np.concatenate([np.full(2 * users, levels), self._counts, [levels]]),
+            f"bandwidth, power and rate of each of the {users} users, then the total power",
+            backend,
+        )
+        self._all_offers, self._levels = offers, levels
+        self._share_range_db, self._power_range_db = share_range_db, power_range_db
         table = np.zeros((users, self._counts.max()))
         for user, offered in enumerate(offers):
             table[user, : offered.size] = offered
@@ -80,19 +77,6 @@ class Actions:
         self._half_share = math.log(db_to_linear(share_range_db)) / 2
         self._half_power = math.log(db_to_linear(power_range_db)) / 2
         self._b_hz, self._p_w = whole.bandwidth_hz, whole.power_w
-        self.nvec = np.concatenate([np.full(2 * users, levels), self._counts, [levels]])
-        self._most = backend.array(self.nvec - 1.0)
-
-    @property
-    def size(self) -> int:
-        """Entries of an action, 3N + 1."""
-        return 3 * self.users + 1
-
-    def space(self) -> gymnasium.spaces.Box | gymnasium.spaces.MultiDiscrete:
-        """Return the space of one cell's actions."""
-        if self.kind == "discrete":
-            return gymnasium.spaces.MultiDiscrete(self.nvec)
-        return gymnasium.spaces.Box(-1.0, 1.0, (self.size,), np.float32)
 
     def decode(self, action: Any, active: Values | None = None, lead: tuple[int, ...] = ()) -> Any:
         """Return the allocation ``[E, N]`` that actions ``[E, 3N + 1]`` stand for.
@@ -127,39 +111,6 @@ class Actions:
             b_hz=self._b_hz / whole[:, :1] * weights[:, 0],
             p_w=power_w / whole[:, 1:] * weights[:, 1],
         )
-
-    def _checked(self, action: Any, lead: tuple[int, ...]) -> Values:
-        entries = self._backend.floats(action)
-        expected = (*lead, self.size)
-        if tuple(entries.shape) != expected:
-            raise ValueError(
-                f"action: has shape {tuple(entries.shape)}, must have {expected}: bandwidth, power "
-                f"and rate of each of the {self.users} users, then the total power"
-            )
-        entries = entries.reshape(-1, self.size)
-        if self.kind == "discrete":
-            xp = namespace(entries)
-            rounded = xp.minimum(abs(xp.floor(entries)), self._most)
-            if not bool((entries == rounded).all()):
-                self._refuse(entries, entries != rounded)
-            return entries
-        most = float(abs(entries).max())
-        if most <= 1:
-            return entries
-        if not most <= 1 + ROUNDING:  # NaN compares with nothing
-            self._refuse(entries, ~(abs(entries) <= 1 + ROUNDING))
-        return entries.clip(-1.0, 1.0)
-
-    def _refuse(self, entries: Values, wrong: Values) -> None:
-        row, column = (int(i) for i in np.argwhere(np.array(wrong.tolist()))[0])
-        where = f"action: entry {column} ({self.name(column)})"
-        where += f" of environment {row}" if entries.shape[0] > 1 else ""
-        value = float(entries[row, column])
-        if self.kind == "discrete":
-            raise ValueError(
-                f"{where} is {value:g}; it must be a level from 0 to {self.nvec[column] - 1}"
-            )
-        raise ValueError(f"{where} is {value:g}; it must be finite and in [-1, 1]: clip it")
 
     def name(self, column: int) -> str:
         """Return what an entry decides, in words."""

@@ -11,8 +11,9 @@ from semsim.errors import ScenarioError
 from semsim.scenario import DownlinkScenario, load_scenario
 from semsim.simulation import DownlinkRun
 from semsim.types import Array
-from semsim_envs.actions import ActionKind, Actions
+from semsim_envs.actions import Actions
 from semsim_envs.backend import Backend
+from semsim_envs.entries import ActionKind
 
 
 @dataclass(frozen=True)

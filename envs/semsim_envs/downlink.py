@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from semsim.errors import ScenarioError
 from semsim.scenario import DownlinkScenario
 from semsim.types import Allocation
-from semsim_envs.actions import ActionKind
 from semsim_envs.backend import Backend
 from semsim_envs.cell import cell_of, read_scenario
 from semsim_envs.dynamic import DynamicCells
+from semsim_envs.entries import ActionKind
 from semsim_envs.measured import MeasuredCell
 from semsim_envs.observations import Observations, scales_of
 from semsim_envs.slots import SlotEnv
@@ -166,7 +166,7 @@ class DownlinkEnv(SlotEnv):
                 slot=slot,
                 places=self._cells.places(0),
                 state=self.state(),
-                last=self._last,
+                last=self._history[-1] if self._history else None,
                 received=None if record is None else record.received.cpu().numpy(),
             )
         )

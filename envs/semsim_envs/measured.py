@@ -70,8 +70,9 @@ class MeasuredCell:
 
     def step(self, allocation: Allocation) -> Outcome:
         """Send the images under an allocation ``[1, N]``, measure, and go to the next slot."""
+        mcs = None if allocation.mcs is None else allocation.mcs[0]
         record = self.engine.step(
-            Allocation(allocation.rho[0], allocation.b_hz[0], allocation.p_w[0])
+            Allocation(allocation.rho[0], allocation.b_hz[0], allocation.p_w[0], mcs=mcs)
         )
         columns, users = record.columns, self._cell.users
         delivered = np.array(columns.get("delivered", [1] * users)) > 0

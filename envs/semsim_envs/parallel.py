@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from semsim.scenario import DownlinkScenario
-from semsim_envs.actions import ActionKind
 from semsim_envs.downlink import DownlinkEnv, Quality
+from semsim_envs.entries import ActionKind
 
 #: Entries of an agent's action.
 _ENTRIES = ("bandwidth", "power", "rate", "total power")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import deque
 from typing import Any, Protocol
 
 import gymnasium
@@ -16,6 +17,8 @@ from semsim_envs.worth import Outcome
 
 #: Episodes draw their seeds below it.
 SEEDS = 2**31
+#: Slots that pictures may look back to.
+_REMEMBERED = 64
 
 
 class Cells(Protocol):
@@ -97,7 +100,7 @@ class SlotEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
         self.episode_slots = episode_slots
         self._least_reward = least_reward
         self._slot: int | None = None
-        self._last: tuple[Allocation, Outcome] | None = None
+        self._history = deque[tuple[Allocation, Outcome]](maxlen=_REMEMBERED)
         self._window: Any = None
 
     @abstractmethod
@@ -125,7 +128,8 @@ class SlotEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
         super().reset(seed=seed)
         episode = int(self.np_random.integers(SEEDS)) if seed is None else seed
         self._slot_cells.reset(episode)
-        self._slot, self._last = 0, None
+        self._slot = 0
+        self._history.clear()
         if self.render_mode == "human":
             self.render()
         return self.observation(), {"slot": 0}
@@ -144,7 +148,7 @@ class SlotEnv(gymnasium.Env[NDArray[np.float32], NDArray[Any]]):
         allocation: Allocation = self._slot_coding.decode(action, self._slot_cells.observe().active)
         outcome = self._slot_cells.step(allocation)
         self._slot += 1
-        self._last = allocation, outcome
+        self._history.append((allocation, outcome))
         info = {
             "slot": self._slot,
             "quality": float(outcome.quality[0]),

@@ -11,11 +11,11 @@ from semsim.channels.devices import check_device
 from semsim.errors import ScenarioError
 from semsim.scenario import DownlinkScenario
 from semsim.types import Allocation
-from semsim_envs.actions import ActionKind
 from semsim_envs.backend import Backend
 from semsim_envs.cell import cell_of, read_scenario
 from semsim_envs.downlink import check_arguments
 from semsim_envs.dynamic import DynamicCells
+from semsim_envs.entries import ActionKind
 from semsim_envs.observations import Observations, scales_of
 from semsim_envs.static import StaticCells
 from semsim_envs.vectors import SlotVectorEnv
@@ -70,13 +70,7 @@ class DownlinkVectorEnv(SlotVectorEnv):
     ) -> None:
         found = read_scenario(scenario)
         check_arguments(found, quality, episode_slots, least_reward)
-        if quality != "fitted":
-            raise ScenarioError(
-                f"{found.name}: the vector environment has quality='fitted' only; for 'measured' "
-                "take vectorization_mode='sync' or 'async'"
-            )
-        if render_mode is not None:
-            raise ValueError("render_mode: the vector environment draws nothing; leave it out")
+        check_batched(found, quality, render_mode)
         if device is not None:
             check_device(device)
         backend = Backend(device)
@@ -111,3 +105,19 @@ class DownlinkVectorEnv(SlotVectorEnv):
             "b_hz": allocation.b_hz,
             "p_w": allocation.p_w,
         }
+
+
+def check_batched(scenario: DownlinkScenario, quality: str, render_mode: str | None) -> None:
+    """Refuse what is not done many times at once.
+
+    Raises:
+        ScenarioError: for measured qualities.
+        ValueError: for a render mode.
+    """
+    if quality != "fitted":
+        raise ScenarioError(
+            f"{scenario.name}: the vector environment has quality='fitted' only; for 'measured' "
+            "take vectorization_mode='sync' or 'async'"
+        )
+    if render_mode is not None:
+        raise ValueError("render_mode: the vector environment draws nothing; leave it out")

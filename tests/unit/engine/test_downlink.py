@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -225,6 +226,18 @@ def test_only_users_in_line_of_sight_are_rician() -> None:
 def test_an_allocation_for_other_users_is_refused(engine: Downlink) -> None:
     with pytest.raises(AllocationError, match="3 users"):
         engine.step(Allocation(rho=np.ones(2), b_hz=np.ones(2), p_w=np.ones(2)))
+
+
+def test_users_may_be_given_an_mcs_each() -> None:
+    engine = make()
+    allocation = replace(equal(0.03), mcs=np.array([2, 9, 2]))
+    columns = engine.step(allocation).columns
+    assert columns["mcs"] == [2, 9, 2]
+    slow, fast, other = columns["channel_uses"]
+    assert slow == other
+    # 308 and 616 of 1024 with 2 and 4 bits a symbol, table 2.
+    assert slow / fast == pytest.approx((4 * 616) / (2 * 308), rel=0.03)
+    assert "mcs" not in engine.step(equal(0.03)).columns
 
 
 def test_the_nearest_rate() -> None:

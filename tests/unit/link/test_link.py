@@ -163,3 +163,19 @@ def test_quality_is_judged_against_what_the_sender_should_have_seen() -> None:
     delivery = link.transmit(images, 50.0)
     assert torch.equal(seen[0].image, images)
     assert delivery.output.image.max() <= 1
+
+
+def test_an_mcs_can_be_asked_for_instead_of_the_modem_s_own(images: torch.Tensor) -> None:
+    codec = load_codec({"kind": "classical", "rhos": [0.06]})
+    modem = DigitalModem(ModemConfig(mcs="adaptive", fidelity="abstracted"))
+    link = Link(codec, load_channel("awgn"), modem)
+    (rate,) = codec.rates((3, 64, 64))
+    for mcs, bits_per_use in ((5, 4 * 378 / 1024), (20, 8 * 682.5 / 1024)):
+        uses = link.transmit(images, 30.0, mcs=mcs).audit.channel_uses
+        # CRC and rounding take a little more than the scheme's own efficiency.
+        assert float(uses[0]) == pytest.approx(rate.payload / bits_per_use, rel=0.03)
+        assert float(uses[0]) > rate.payload / bits_per_use
+    with pytest.raises(ValueError, match="no MCS 28: with coding: ldpc, table 2 has 0 to 27"):
+        link.transmit(images, 30.0, mcs=28)
+    with pytest.raises(ValueError, match="sends symbols, which no modem codes"):
+        Link(Loud(), load_channel("awgn")).transmit(images, 10.0, mcs=3)

@@ -1,5 +1,6 @@
 import math
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -261,6 +262,8 @@ def test_bad_allocations_are_refused() -> None:
     engine = make()
     with pytest.raises(AllocationError, match="3 users"):
         engine.step(Allocation(np.ones(2), np.ones(2), np.ones(2)))
+    with pytest.raises(AllocationError, match="leave out 'mcs'"):
+        engine.step(replace(share(), mcs=np.zeros(USERS, dtype=np.int64)))
     with pytest.raises(AllocationError, match="p_w must be finite and not negative"):
         engine.step(share(power_w=-1.0))
 

@@ -1,0 +1,1 @@
+"""``semsim/LinkAdaptation-v0``: one link whose rate, power and MCS an agent chooses."""
