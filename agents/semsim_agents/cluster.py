@@ -25,7 +25,7 @@ QUIET = {
 
 @contextmanager
 def ray_session(
-    workers: int | None = None, *, gpus: float | None = None, address: str | None = None
+    workers: int | None = None, *, gpus: int | None = None, address: str | None = None
 ) -> Iterator[None]:
     """Have Ray while the block runs: one of our own on this machine, or the cluster at ``address``.
 
@@ -51,15 +51,16 @@ def ray_session(
         if ray.is_initialized():
             yield
             return
-        here = {} if address else {"num_cpus": workers, "num_gpus": gpus}
         try:
             ray.init(
                 address=address or "local",
                 include_dashboard=None if address else False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env={"env_vars": QUIET},
-                **here,
+                # Processes that start here inherit the variables, which costs no second start-up.
+                runtime_env={"env_vars": QUIET} if address else None,
+                num_cpus=None if address else workers,
+                num_gpus=None if address else gpus,
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise SemsimError(f"Ray at {address or 'this machine'}: {error}") from error

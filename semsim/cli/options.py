@@ -22,6 +22,11 @@ Workers = Annotated[
 ]
 #: The default of ``--workers``.
 CORES = os.cpu_count() or 1
-Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Measure again what an interrupted run has left.")
+#: One convention for all that can be interrupted: what was done is used, since it would come out
+#: the same again; ``--fresh`` says that it shall not be.
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume/--fresh", help="Go on with what an interrupted run has left, or begin anew."
+    ),
 ]
