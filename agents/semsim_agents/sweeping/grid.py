@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from semsim import registry
 from semsim.config import read_mapping
 from semsim.documents import Document, Location, dotted
 from semsim.errors import ScenarioError
@@ -79,18 +78,19 @@ def read_grid(path: str | Path, over: Iterable[str], *, device: str | None = Non
     base = check_scenario(document)
     axes = tuple(_in_file(parse_axis(text), document.data) for text in over)
     _check_apart(axes)
-    mistakes: dict[str, None] = {}
+    mistakes: dict[str, str] = {}
     points = []
     for i, values in enumerate(itertools.product(*(axis.values for axis in axes))):
         at = {axis.path: _cell(value) for axis, value in zip(axes, values, strict=True)}
         try:
             points.append(GridPoint(i, at, _scenario(document, axes, values)))
         except ScenarioError as error:
-            mistakes |= _told(str(error), axes, values)
+            for line, told in _told(str(error), axes, values).items():
+                mistakes.setdefault(line, told)
     if mistakes:
-        told = list(mistakes)
-        more = [f"… and {len(told) - _MOST} more"] if len(told) > _MOST else []
-        raise ScenarioError("\n".join(told[:_MOST] + more))
+        lines = list(mistakes.values())
+        more = [f"… and {len(lines) - _MOST} more"] if len(lines) > _MOST else []
+        raise ScenarioError("\n".join(lines[:_MOST] + more))
     return Grid(base, axes, tuple(points))
 
 
@@ -156,22 +156,21 @@ def _scenario(document: Document, axes: Sequence[Axis], values: Sequence[Any]) -
         try:
             data = put(data, axis.location, value)
         except ScenarioError as error:
-            hint = registry.suggest(str(axis.location[0]), document.data)
-            raise ScenarioError(f"{dotted(axis.location)}: {error}{hint}") from error
+            raise ScenarioError(f"{document.path}: {dotted(axis.location)}: {error}") from error
     return check_scenario(document.with_data(data))
 
 
-def _told(error: str, axes: Sequence[Axis], values: Sequence[Any]) -> dict[str, None]:
+def _told(error: str, axes: Sequence[Axis], values: Sequence[Any]) -> dict[str, str]:
     """Name beside every mistake the options that it is about, all of them if in doubt."""
     said = [f"{axis.path}={_cell(value)}" for axis, value in zip(axes, values, strict=True)]
-    told: dict[str, None] = {}
+    told: dict[str, str] = {}
     for line in error.splitlines():
         about = [
             option
             for axis, option in zip(axes, said, strict=True)
             if _is_about(line, dotted(axis.location))
         ]
-        told[f"--over {' --over '.join(about or said)}: {line}"] = None
+        told[line] = f"--over {' --over '.join(about or said)}: {line}"
     return told
 
 

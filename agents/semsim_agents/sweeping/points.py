@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from semsim.errors import SemsimError
 from semsim.results import Results, recorded_versions
 from semsim.scenario import Scenario
 from semsim_agents.sweeping.grid import GridPoint
@@ -90,17 +91,35 @@ class Kept:
         decides = f"{self._versions}{point.text}"
         return self.folder / f"{hashlib.sha256(decides.encode()).hexdigest()[:24]}.zip"
 
+    def prepare(self) -> None:
+        """Make the folder.
+
+        Raises:
+            SemsimError: if it cannot be written, which is better known before hours of work.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._temporary("writable").unlink()
+        except OSError as error:
+            raise SemsimError(
+                f"{self.folder}: cannot be written ({error}); give another --out"
+            ) from error
+
     def write(self, point: GridPoint, content: bytes) -> None:
         """Keep a point: it is there whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.path(point)
-        # A name of its own: two sweeps may measure the same point at once.
-        handle, name = tempfile.mkstemp(prefix=f"{path.stem}.", suffix=".tmp", dir=self.folder)
-        with os.fdopen(handle, "wb") as file:
+        temporary = self._temporary(path.stem)
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(temporary, path)
+
+    def _temporary(self, stem: str) -> Path:
+        """Make a file with a name of its own: two sweeps may measure the same point at once."""
+        handle, name = tempfile.mkstemp(prefix=f"{stem}.", suffix=".tmp", dir=self.folder)
+        os.close(handle)
+        return Path(name)
 
     def read(self, point: GridPoint) -> Measured | None:
         """Return a point that was measured before, ``None`` if it was not or is damaged."""

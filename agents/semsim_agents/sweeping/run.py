@@ -79,6 +79,8 @@ def sweep_grid(
     missing = [point for point in grid.points if point.index not in done]
     total = len(grid.points)
     if missing:
+        if kept is not None:
+            kept.prepare()
         report(len(done), total, "starting Ray")
         with workers.session():
             _check_room(workers)
