@@ -41,7 +41,8 @@ def ray_session(
         SemsimError: if Ray is not installed, or nothing answers at ``address``.
     """
     import_triton_first()
-    before = {name: os.environ.get(name) for name in QUIET}
+    # Ray chooses how processes prove who they are, and leaves that in the environment.
+    before = {name: os.environ.get(name) for name in (*QUIET, "RAY_AUTH_MODE")}
     os.environ.update(QUIET)
     try:
         try:
@@ -62,7 +63,7 @@ def ray_session(
                 num_cpus=None if address else workers,
                 num_gpus=None if address else gpus,
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             raise SemsimError(f"Ray at {address or 'this machine'}: {error}") from error
         try:
             yield

@@ -22,8 +22,9 @@ Workers = Annotated[
 ]
 #: The default of ``--workers``.
 CORES = os.cpu_count() or 1
-#: One convention for all that can be interrupted: what was done is used, since it would come out
-#: the same again; ``--fresh`` says that it shall not be.
+#: The same words for all that can be interrupted. Points of a sweep are kept with all that decides
+#: them, so that going on is always right, and the default; a checkpoint of a training knows its
+#: recipe, but not the code that made it, so that going on has to be said.
 Resume = Annotated[
     bool,
     typer.Option(
