@@ -64,7 +64,9 @@ def ray_session(
                 num_gpus=None if address else gpus,
             )
         except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-            raise SemsimError(f"Ray at {address or 'this machine'}: {error}") from error
+            # Ray shows its token to no address that was named, unless it is told to.
+            hint = "; if that cluster asks for a token, set RAY_AUTH_MODE=token" if address else ""
+            raise SemsimError(f"Ray at {address or 'this machine'}: {error}{hint}") from error
         try:
             yield
         finally:

@@ -128,8 +128,8 @@ def _across(said: dict[str, Any]) -> str | None:
         if len(values) > 1 and all(type(value) in (int, float) for value in values)
     ]
     others = [path for path in numbers if path != "seed"]
-    if said["task"] == "link" and not others and "snr_db" in said["curves"]:
-        others = ["snr_db"]
+    if said["task"] == "link" and not others:
+        others = [name for name in said["curves"] if name.removeprefix("result.") == "snr_db"]
     return next(iter(others or numbers), None)
 
 
