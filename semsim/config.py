@@ -138,7 +138,7 @@ def load(path: str | Path, model: type[Model]) -> Model:
     Raises:
         ScenarioError: with one line per mistake: file, line, path, expected, got, nearest name.
     """
-    return _validate(_mapping(path), model)
+    return _validate(read_mapping(path), model)
 
 
 def load_tagged(path: str | Path, tag: str, models: Mapping[str, type[Model]]) -> Model:
@@ -147,18 +147,27 @@ def load_tagged(path: str | Path, tag: str, models: Mapping[str, type[Model]]) -
     Raises:
         ScenarioError: as :func:`load`, or if the tag is missing or unknown.
     """
-    document = _mapping(path)
+    return check_tagged(read_mapping(path), tag, models)
+
+
+def check_tagged(document: Document, tag: str, models: Mapping[str, type[Model]]) -> Model:
+    """Validate what was read as the model that its key ``tag`` names; see :func:`load_tagged`."""
     name = document.data.get(tag)
     if name not in models:
         known = ", ".join(models)
         got = "this key is missing" if name is None else f"unknown {tag} {_show(name)}"
         hint = registry.suggest(str(name), models)
         line = document.line((tag,))
-        raise ScenarioError(f"{path}:{line}: {tag}: {got}{hint} (known: {known})")
+        raise ScenarioError(f"{document.path}:{line}: {tag}: {got}{hint} (known: {known})")
     return _validate(document, models[name])
 
 
-def _mapping(path: str | Path) -> Document:
+def read_mapping(path: str | Path) -> Document:
+    """Read a YAML file that holds a mapping.
+
+    Raises:
+        ScenarioError: if it does not, or cannot be read.
+    """
     document = read_yaml(path)
     if not isinstance(document.data, dict):
         raise ScenarioError(f"{path}:1: expected a mapping at the top, got {_show(document.data)}")

@@ -51,6 +51,10 @@ class Document:
         self.path = path
         self._lines = lines
 
+    def with_data(self, data: Any) -> Document:
+        """Return the same file with other ``data``; what is not in the file has no line."""
+        return Document(data, self._lines, self.path)
+
     def line(self, location: Location) -> int:
         """Return the 1-based line of ``location``, or of its nearest ancestor."""
         for end in range(len(location), -1, -1):

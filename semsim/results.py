@@ -54,7 +54,7 @@ class Results:
 
     Attributes:
         name: of the scenario.
-        task: ``downlink``, ``link``, ``adapt`` or ``experiment``.
+        task: ``downlink``, ``link``, ``adapt``, ``sweep`` or ``experiment``.
         tables: by name, one row a measurement; ``slots`` for a downlink (one row a user, slot and
             allocator), ``sweep`` for a link (one row an image, rate and SNR).
         summary: the figures to read first, plain data.

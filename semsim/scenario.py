@@ -12,7 +12,8 @@ from semsim.allocation.config import UtilityConfig
 from semsim.codecs.classical.config import ClassicalFormat
 from semsim.codecs.ftsc.config import FtscConfig
 from semsim.codecs.ftsc.tuning.config import TuningConfig
-from semsim.config import PluginConfig, PluginField, Strict, load_tagged
+from semsim.config import PluginConfig, PluginField, Strict, check_tagged, load_tagged
+from semsim.documents import Document
 from semsim.engine.config import (
     AdaptConfig,
     CellConfig,
@@ -427,3 +428,8 @@ def load_scenario(path: str | Path) -> Scenario:
         ScenarioError: listing every mistake with file, line, path and the nearest valid name.
     """
     return load_tagged(path, "task", TASKS)
+
+
+def check_scenario(document: Document) -> Scenario:
+    """Check a scenario that was read before; see :func:`load_scenario`."""
+    return check_tagged(document, "task", TASKS)

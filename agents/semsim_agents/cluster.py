@@ -44,7 +44,8 @@ def ray_session(
         SemsimError: if Ray is not installed, or nothing answers at ``address``.
     """
     import_triton_first()
-    before = {name: os.environ.get(name) for name in QUIET}
+    # Ray chooses how processes prove who they are, and leaves that in the environment.
+    before = {name: os.environ.get(name) for name in (*QUIET, "RAY_AUTH_MODE")}
     os.environ.update(QUIET)
     try:
         try:
@@ -62,12 +63,15 @@ def ray_session(
                 include_dashboard=None if address else False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env={"env_vars": QUIET},
+                # Processes that start here inherit the variables, which costs no second start-up.
+                runtime_env={"env_vars": QUIET} if address else None,
                 num_cpus=None if address else workers,
                 num_gpus=None if address else gpus,
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise SemsimError(f"Ray at {address or 'this machine'}: {error}") from error
+        except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+            # Ray shows its token to no address that was named, unless it is told to.
+            hint = "; if that cluster asks for a token, set RAY_AUTH_MODE=token" if address else ""
+            raise SemsimError(f"Ray at {address or 'this machine'}: {error}{hint}") from error
         try:
             yield
         finally:

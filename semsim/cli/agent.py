@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semsim.cli.options import Json, Quiet
+from semsim.cli.options import Json, Quiet, Resume
 
 if TYPE_CHECKING:
     from semsim_agents.config import AgentConfig
@@ -21,7 +21,6 @@ app = typer.Typer(
 
 Config = Annotated[Path, typer.Argument(help="An agent's file (YAML).", show_default=False)]
 Folder = Annotated[Path, typer.Option(help="Folder for agents; a sub-folder by name.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
 Address = Annotated[
     str | None,
     typer.Option(help="Of a running Ray cluster, or 'auto'; the default is this machine alone."),

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from semsim.cli.fields import checked, mapping, snrs, system
-from semsim.cli.options import CORES, Device, Fresh, Json, Quiet, Workers
+from semsim.cli.options import CORES, Device, Json, Quiet, Resume, Workers
 
 
 def calibrate(
@@ -43,7 +43,7 @@ def calibrate(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the run's folder.")] = Path("runs"),
     workers: Workers = CORES,
-    fresh: Fresh = False,
+    resume: Resume = True,
     device: Device = None,
     json: Json = None,
     quiet: Quiet = False,
@@ -98,7 +98,7 @@ def calibrate(
 
         check_device(scenario.device)
         keep = folder_of_points(out, scenario)
-        if fresh:
+        if not resume:
             forget(keep)
         results, calibration = measure(
             scenario, command=command, workers=workers, keep=keep, report=report

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from semsim.cli.fields import checked, mapping, snrs, system
-from semsim.cli.options import CORES, Device, Fresh, Json, Quiet, Workers
+from semsim.cli.options import CORES, Device, Json, Quiet, Resume, Workers
 
 
 def evaluate(
@@ -59,7 +59,7 @@ def evaluate(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the run's folder.")] = Path("runs"),
     workers: Workers = CORES,
-    fresh: Fresh = False,
+    resume: Resume = True,
     device: Device = None,
     json: Json = None,
     quiet: Quiet = False,
@@ -98,7 +98,7 @@ def evaluate(
 
     if scenario is not None:
         _write(scenario, fields)
-    sweep_and_show(resolved, out=out, workers=workers, fresh=fresh, json=json, quiet=quiet)
+    sweep_and_show(resolved, out=out, workers=workers, resume=resume, json=json, quiet=quiet)
 
 
 def _write(path: Path, fields: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from semsim.cli.options import CORES, Device, Fresh, Json, Quiet, Workers
+from semsim.cli.options import CORES, Device, Json, Quiet, Resume, Workers
 
 
 def link(
@@ -17,7 +17,7 @@ def link(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the run's folder.")] = Path("runs"),
     workers: Workers = CORES,
-    fresh: Fresh = False,
+    resume: Resume = True,
     device: Device = None,
     json: Json = None,
     quiet: Quiet = False,
@@ -43,4 +43,4 @@ def link(
 
     if device is not None:
         checked = checked.model_copy(update={"device": device})
-    sweep_and_show(checked, out=out, workers=workers, fresh=fresh, json=json, quiet=quiet)
+    sweep_and_show(checked, out=out, workers=workers, resume=resume, json=json, quiet=quiet)

@@ -22,6 +22,7 @@ from semsim.cli import (
     reproduce,
     run,
     schema,
+    sweep,
     train,
     validate,
     versions,
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(link.link)
+app.command()(sweep.sweep)
 app.command()(validate.validate)
 app.command()(schema.schema)
 app.command("list")(listing.list_plugins)

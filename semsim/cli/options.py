@@ -22,6 +22,12 @@ Workers = Annotated[
 ]
 #: The default of ``--workers``.
 CORES = os.cpu_count() or 1
-Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Measure again what an interrupted run has left.")
+#: The same words for all that can be interrupted. Points of a sweep are kept with all that decides
+#: them, so that going on is always right, and the default; a checkpoint of a training knows its
+#: recipe, but not the code that made it, so that going on has to be said.
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume/--fresh", help="Go on with what an interrupted run has left, or begin anew."
+    ),
 ]

@@ -14,7 +14,7 @@ def sweep_and_show(
     *,
     out: Path,
     workers: int,
-    fresh: bool,
+    resume: bool,
     json: Path | None,
     quiet: bool,
 ) -> None:
@@ -30,7 +30,7 @@ def sweep_and_show(
 
         check_device(scenario.device)
         keep = folder_of_points(out, scenario)
-        if fresh:
+        if not resume:
             forget(keep)
         results = sweep(scenario, workers=workers, keep=keep, report=report)
         report(0, 0, "writing the report")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from semsim.cli.options import Device, Json, Quiet
+from semsim.cli.options import Device, Json, Quiet, Resume
 
 app = typer.Typer(
     help="The shipped checkpoints: what they are, whether they are whole, how to make them again.",
@@ -89,9 +89,7 @@ def rebuild(
     folder: Annotated[
         Path, typer.Option(help="Folder for checkpoints and weights; a sub-folder by name.")
     ] = Path("runs/training"),
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")
-    ] = False,
+    resume: Resume = False,
     device: Device = None,
     json: Json = None,
     quiet: Quiet = False,

@@ -20,6 +20,7 @@ _TITLES = {
     "images": "What was sent and what arrived",
     "allocation": "Who got what",
     "dynamics": "Slot by slot",
+    "sweep": "Over the grid",
     "gaps": "How far from the optimum",
     "utility": "Utility",
     "quality": "Quality over SNR",

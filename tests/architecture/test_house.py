@@ -43,6 +43,8 @@ def test_light_commands_import_neither_torch_nor_sionna() -> None:
         "from semsim.config import load\n"
         "from semsim.training.recipe import Recipe\n"
         f"load_scenario({str(ROOT / 'scenarios/downlink5.yaml')!r})\n"
+        "from semsim_agents.sweeping.grid import read_grid\n"
+        f"read_grid({str(ROOT / 'scenarios/downlink5.yaml')!r}, ['users=2,3', 'seed=0:3'])\n"
         f"load({str(ROOT / 'recipes/ftsc_4_2.yaml')!r}, Recipe)\n"
         "heavy = {'torch', 'sionna', 'cvxpy', 'pandas', 'matplotlib', 'ray', 'PIL'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
