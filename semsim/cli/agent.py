@@ -60,7 +60,7 @@ def train(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     cores = 1 + checked.resources.runners + checked.resources.learners
     with ray_session(cores, address=address):
-        from semsim_agents.training import Step, Training
+        from semsim_agents.learning.training import Step, Training
 
         with Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet) as progress:
             task = progress.add_task(checked.name, total=checked.slots)
@@ -143,7 +143,7 @@ def tune(
         progress_bar(quiet) as report,
         ray_session(checked.tune.parallel if checked.tune else 1, address=address),
     ):
-        from semsim_agents.tuning import tune_agent
+        from semsim_agents.learning.tuning import tune_agent
 
         table = tune_agent(checked, where, resume=resume, report=report)
     console = make_console()
@@ -174,7 +174,7 @@ def export(
 
     run = folder / checked.name
     if latest:
-        from semsim_agents.training import Training
+        from semsim_agents.learning.training import Training
 
         card = Training(checked, run).export_latest(to)
     else:

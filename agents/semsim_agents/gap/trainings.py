@@ -113,7 +113,7 @@ def train_all(wanted: list[Job], setting: Setting) -> None:
 def _train(config: AgentConfig, folder: str) -> None:
     import torch
 
-    from semsim_agents.training import Training
+    from semsim_agents.learning.training import Training
 
     torch.set_num_threads(1)
     Training(config, Path(folder)).run(resume=True)

@@ -11,7 +11,7 @@ import torch
 
 from semsim_agents.config import AgentConfig
 from semsim_agents.export import write_agent
-from semsim_agents.training import Training
+from semsim_agents.learning.training import Training
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 

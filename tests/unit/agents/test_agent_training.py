@@ -18,13 +18,13 @@ import yaml
 
 from semsim.allocation.config import ExactConfig
 from semsim.errors import CheckpointError
-from semsim_agents.cloning import clone
 from semsim_agents.cluster import ray_session
 from semsim_agents.config import AgentAllocatorConfig, AgentConfig
 from semsim_agents.export import read_agent, write_agent
 from semsim_agents.judging import judge
-from semsim_agents.training import Step, Training
-from semsim_agents.worlds import RewardScale, reward_scale
+from semsim_agents.learning.cloning import clone
+from semsim_agents.learning.training import Step, Training
+from semsim_agents.learning.worlds import RewardScale, reward_scale
 from semsim_envs.cell import cell_of, read_scenario
 
 STARVED, DYNAMIC = "downlink5_power_starved", "downlink_dynamic"
@@ -139,7 +139,7 @@ from semsim_agents.config import AgentConfig
 
 path, folder = Path(sys.argv[1]), Path(sys.argv[2])
 with ray_session(1):
-    from semsim_agents.training import Training
+    from semsim_agents.learning.training import Training
 
     def report(step):
         if (folder / "tiny" / "checkpoint").is_dir():
@@ -178,7 +178,7 @@ def test_a_killed_driver_is_resumed(agent_config: Make, tmp_path: Path) -> None:
 
 
 def test_a_search_keeps_the_best(agent_config: Make, tmp_path: Path) -> None:
-    from semsim_agents.tuning import tune_agent
+    from semsim_agents.learning.tuning import tune_agent
 
     space = {"algorithm.learning_rate": {"choice": [1e-9, 3e-2]}}
     wanted = {"samples": 2, "space": space, "grace_slots": 128, "reduction": 2}

@@ -22,8 +22,6 @@ from semsim.documents import read_yaml
 from semsim.errors import CheckpointError
 from semsim.results import write_json, write_text
 from semsim.rng import Streams
-from semsim_agents.algorithms import SHARED, algorithm_config, build, is_multi_agent
-from semsim_agents.cloning import clone
 from semsim_agents.config import AgentAllocatorConfig, AgentConfig, PpoConfig, SacConfig
 from semsim_agents.export import (
     ActionSettings,
@@ -33,7 +31,9 @@ from semsim_agents.export import (
     write_agent,
 )
 from semsim_agents.judging import judge
-from semsim_agents.worlds import environment_arguments, layout_of, reward_scale
+from semsim_agents.learning.algorithms import SHARED, algorithm_config, build, is_multi_agent
+from semsim_agents.learning.cloning import clone
+from semsim_agents.learning.worlds import environment_arguments, layout_of, reward_scale
 from semsim_envs.vector import DownlinkVectorEnv
 
 #: Of a configuration, what may change between a run and the one that goes on with it.

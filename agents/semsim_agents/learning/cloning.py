@@ -14,8 +14,8 @@ from semsim.rng import Streams
 from semsim.types import Allocation, DownlinkState
 from semsim_agents.config import AgentConfig, CloneConfig
 from semsim_agents.export import Agent
+from semsim_agents.learning.worlds import environment_arguments
 from semsim_agents.networks import OWN, Actor, Agents
-from semsim_agents.worlds import environment_arguments
 from semsim_envs.slots import row_of
 from semsim_envs.vector import DownlinkVectorEnv
 

@@ -13,14 +13,14 @@ from ray.tune.registry import register_env
 from torch import Tensor
 
 from semsim_agents.config import AgentConfig, PpoConfig, SacConfig
-from semsim_agents.modules import PpoModule, SacModule
-from semsim_agents.networks import Layout, view_layout
-from semsim_agents.worlds import (
+from semsim_agents.learning.modules import PpoModule, SacModule
+from semsim_agents.learning.worlds import (
     RewardScale,
     ScaledParallel,
     environment_arguments,
     vector_world,
 )
+from semsim_agents.networks import Layout, view_layout
 
 #: What RLlib registers a world as, and Gymnasium warns about when it does so again.
 _RLLIB_WORLDS = "rllib-single-agent-env-v0", "rllib-multi-agent-env-v0"

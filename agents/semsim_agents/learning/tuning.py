@@ -17,7 +17,7 @@ from ray.tune.search import BasicVariantGenerator
 from semsim.errors import ScenarioError, SemsimError
 from semsim.results import write_text
 from semsim_agents.config import AgentConfig, Choice, LogUniform, TuneConfig, Uniform
-from semsim_agents.training import Step, Training
+from semsim_agents.learning.training import Step, Training
 
 #: Told how many trials have ended, how many there are, and what just happened.
 Told = Callable[[int, int, str], None]

@@ -1,0 +1,1 @@
+"""How agents come about: worlds, RLlib's algorithms, imitation, searches."""
