@@ -11,12 +11,14 @@ from semsim.errors import SemsimError
 from semsim.triton_first import import_triton_first
 
 #: For this process and, through Ray, for all workers: nothing is reported to anybody, RLlib does
-#: not load TensorFlow where it happens to be installed, and no worker spreads over all cores.
+#: not load TensorFlow where it happens to be installed, no worker spreads over all cores, and they
+#: compute at the priority of any other process.
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
     "RLLIB_TEST_NO_TF_IMPORT": "1",
     "RLLIB_TEST_NO_JAX_IMPORT": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,21 +94,31 @@ def train_all(wanted: list[Job], setting: Setting) -> None:
     missing = [job for job in wanted if not job.finished.exists()]
     if not missing:
         return
+    # The longest first, so that no worker is left with one at the end.
+    missing.sort(key=lambda job: -job.config.slots)
+    done = len(wanted) - len(missing)
+    setting.report(done, len(wanted), "training")
     with ray_session(setting.workers):
-        import ray
-
-        remote = ray.remote(num_cpus=1, max_retries=3)(_train)
-        # The longest first, so that no worker is left with one at the end.
-        missing.sort(key=lambda job: -job.config.slots)
-        waiting = {remote.remote(job.config, str(job.folder.resolve())): job for job in missing}
-        done = len(wanted) - len(missing)
-        setting.report(done, len(wanted), "training")
-        while waiting:
-            ready, _ = ray.wait(list(waiting), num_returns=1)
-            ray.get(ready[0])
-            job = waiting.pop(ready[0])
+        for job in _trained(missing, setting.workers):
             done += 1
             setting.report(done, len(wanted), f"{job.world}: {job.agent}, seed {job.seed}")
+
+
+def _trained(missing: list[Job], workers: int) -> Iterator[Job]:
+    """Yield every training as it ends; one worker is this process itself."""
+    if workers == 1:
+        for job in missing:
+            _train(job.config, str(job.folder))
+            yield job
+        return
+    import ray
+
+    remote = ray.remote(num_cpus=1, max_retries=3)(_train)
+    waiting = {remote.remote(job.config, str(job.folder.resolve())): job for job in missing}
+    while waiting:
+        ready, _ = ray.wait(list(waiting), num_returns=1)
+        ray.get(ready[0])
+        yield waiting.pop(ready[0])
 
 
 def _train(config: AgentConfig, folder: str) -> None:
@@ -115,6 +126,10 @@ def _train(config: AgentConfig, folder: str) -> None:
 
     from semsim_agents.learning.training import Training
 
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    Training(config, Path(folder)).run(resume=True)
+    try:
+        Training(config, Path(folder)).run(resume=True)
+    finally:
+        torch.set_num_threads(threads)
     (Path(folder) / "finished").touch()
