@@ -174,9 +174,12 @@ def export(
 
     run = folder / checked.name
     if latest:
-        from semsim_agents.learning.training import Training
+        from semsim_agents.cluster import ray_session
 
-        card = Training(checked, run).export_latest(to)
+        with ray_session(1):  # its checkpoints are RLlib's
+            from semsim_agents.learning.training import Training
+
+            card = Training(checked, run).export_latest(to)
     else:
         card = export_best(run / f"{checked.name}.safetensors", to)
     line = f"allocator: {{kind: agent, checkpoint: {to}, sha256: {card['sha256']}}}"

@@ -33,6 +33,7 @@ from semsim_agents.export import (
 from semsim_agents.judging import judge
 from semsim_agents.learning.algorithms import SHARED, algorithm_config, build, is_multi_agent
 from semsim_agents.learning.cloning import clone
+from semsim_agents.learning.modules import PpoModule, SacModule
 from semsim_agents.learning.worlds import environment_arguments, layout_of, reward_scale
 from semsim_envs.vector import DownlinkVectorEnv
 
@@ -156,6 +157,11 @@ class Training:
         self._check_same()
         kept = self._checkpoint / "rllib" / "learner_group" / "learner" / "rl_module"
         module = RLModule.from_checkpoint(str((kept / policy_name(self.config)).resolve()))
+        if not isinstance(module, PpoModule | SacModule):  # RLlib falls back to a bare one
+            raise CheckpointError(
+                f"{self._checkpoint}: was written by another version of semsim; export the best "
+                "weights (without --latest), or train again"
+            )
         take_weights(self.agent, self.config, module.get_state())
         self._progress = self._kept_progress()
         points = self._progress.curve or [{"utility": math.nan, "half": math.nan}]
