@@ -19,9 +19,9 @@ CONFIGS = Path("agents/configs")
 #: By world and agent: its file, and slots of training at each scale.
 AGENTS: dict[str, dict[str, tuple[str, dict[Scale, int]]]] = {
     "static": {
-        "PPO": ("ppo_downlink5", {"small": 200_000, "paper": 2_000_000}),
-        "SAC": ("sac_downlink5", {"small": 60_000, "paper": 600_000}),
-        "cloned + PPO": ("cloned_ppo_downlink5", {"small": 100_000, "paper": 2_000_000}),
+        "PPO": ("ppo_downlink5", {"small": 400_000, "paper": 2_000_000}),
+        "SAC": ("sac_downlink5", {"small": 120_000, "paper": 1_200_000}),
+        "cloned + PPO": ("cloned_ppo_downlink5", {"small": 200_000, "paper": 2_000_000}),
     },
     "time-coupled": {
         "PPO": ("ppo_dynamic", {"small": 600_000, "paper": 6_000_000}),
