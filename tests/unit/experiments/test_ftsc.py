@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from semsim.errors import CheckpointError
+from semsim.experiments import tunings
 from semsim.experiments.catalogue import find, ids
 from semsim.experiments.definition import Measured, Setting
 from semsim.experiments.ftsc import (
@@ -94,6 +95,16 @@ def small(weights: dict[str, dict[str, Any]]) -> pytest.MonkeyPatch:
 
     for module in (table2, table3, fig7, fig8, fig11):
         patch.setattr(module, "deployed", fewer)
+    # Code blocks are decoded elsewhere; here they are drawn by the measured error curves.
+    quick = {"fidelity": "abstracted"}
+    patch.setattr(deployed, "MODEM", deployed.MODEM | quick)
+    strict = tunings._scenario
+
+    def abstracted(label: str, fields: dict[str, Any], setting: Setting) -> Any:
+        modem = {"mcs": "adaptive", "retransmissions": 3} | quick
+        return strict(label, {"modem": modem, **fields}, setting)
+
+    patch.setattr(tunings, "_scenario", abstracted)
     patch.setattr(table1, "_LEVELS_DB", (20, 10, 0))
     patch.setattr(table1, "_RHOS", (0.05, 0.1, 0.2))
     patch.setattr(fig2, "_RHOS", (0.05, 0.1, 0.2, 0.3))
