@@ -20,7 +20,7 @@ CONFIGS = Path("agents/configs")
 AGENTS: dict[str, dict[str, tuple[str, dict[Scale, int]]]] = {
     "static": {
         "PPO": ("ppo_downlink5", {"small": 400_000, "paper": 2_000_000}),
-        "SAC": ("sac_downlink5", {"small": 120_000, "paper": 1_200_000}),
+        "SAC": ("sac_downlink5", {"small": 60_000, "paper": 600_000}),
         "cloned + PPO": ("cloned_ppo_downlink5", {"small": 200_000, "paper": 2_000_000}),
     },
     "time-coupled": {
