@@ -112,7 +112,7 @@ def show(measured: Measured) -> list[Table]:
 
 
 def plot(measured: Measured) -> dict[str, Figure]:
-    """Learning curves over slots, mean and range of the seeds, beside the rules and the bound."""
+    """Learning curves, mean and range of the seeds (each judged on its own drops), and the rules."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     curves, judged = measured.tables["curves"], measured.tables["judged"]
     for axis, world in zip(figure.subplots(1, len(AGENTS)), AGENTS, strict=True):
@@ -124,17 +124,32 @@ def plot(measured: Measured) -> dict[str, Figure]:
             slots, utility = table["slots"].mean(), table["utility"]
             axis.plot(slots, utility.mean(), "o-", ms=3, color=f"C{i}", label=agent)
             axis.fill_between(slots, utility.min(), utility.max(), color=f"C{i}", alpha=0.2)
-        for style, name in zip((":", "--", "-.", "-"), (*RULES[world], BOUND), strict=False):
-            axis.axhline(means[name][0], ls=style, color="0.4", lw=1)
+        for style, (value, names) in zip(
+            (":", "--", "-.", "-"), _lines(means, world), strict=False
+        ):
+            axis.axhline(value, ls=style, color="0.4", lw=1)
             axis.annotate(
-                name, (1.0, means[name][0]), xycoords=("axes fraction", "data"), fontsize=7,
-                ha="right", va="bottom",
+                names, (1.0, value), xycoords=("axes fraction", "data"), fontsize=7, ha="right",
+                va="bottom",
             )  # fmt: skip
         low, high = means["equal"][0], means[BOUND][0]
         axis.set(xlabel="slots of training", ylabel="utility a slot", title=f"{world} world")
         axis.set_ylim(low - 0.6 * (high - low), high + 0.15 * (high - low))
         axis.legend(frameon=False, fontsize=8, loc="lower right")
     return {"learning": figure}
+
+
+def _lines(means: dict[str, tuple[float, float]], world: str) -> list[tuple[float, str]]:
+    """Return values to draw with what they belong to; those too near to tell apart share a line."""
+    near = 0.02 * (means[BOUND][0] - means["equal"][0])
+    lines: list[tuple[float, str]] = []
+    for name in (*RULES[world], BOUND):
+        value = means[name][0]
+        if lines and abs(lines[-1][0] - value) < near:
+            lines[-1] = lines[-1][0], f"{lines[-1][1]}, {name}"
+        else:
+            lines.append((value, name))
+    return lines
 
 
 def _way(tables: Tables) -> Verdict:
