@@ -112,7 +112,7 @@ def show(measured: Measured) -> list[Table]:
 
 
 def plot(measured: Measured) -> dict[str, Figure]:
-    """Learning curves, mean and range of the seeds (each judged on its own drops), and the rules."""
+    """Learning curves: mean and range of the seeds, each judged on its own drops; and the rules."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     curves, judged = measured.tables["curves"], measured.tables["judged"]
     for axis, world in zip(figure.subplots(1, len(AGENTS)), AGENTS, strict=True):
@@ -188,7 +188,7 @@ EXPERIMENT = Experiment(
     title="What agents learn, beside the best of every slot and a bound",
     paper="semsim",
     item="agents",
-    takes={"small": "about 20 minutes on two cores", "paper": "four hours on two cores"},
+    takes={"small": "about half an hour on two cores", "paper": "five hours on two cores"},
     measure=measure,
     show=show,
     plot=plot,
