@@ -12,7 +12,7 @@ every entry of Table III is a sum of stages to the last digit printed, but for i
 Table I has each layer's *output* in the column of its input; the head's 1024 channels fit neither
 column, since 512 leave stage 4. Table II counts 1.61 M, 2.31 M and 2.32 M for whole encoders, which
 is 0.83 M, 0.88 M and 0.89 M above Table III: no stem and head of one size explain that. Here they
-are CLIP's, from which both tables' terms come, and take 1.10 M.
+are those of CLIP's residual networks, which Table I describes, and take 1.10 M.
 
 Eq. (14) adds what enters a layer to what leaves it, which only equal shapes allow. The shortcuts of
 the bottlenecks are that connection here; Table III leaves no room for others.
