@@ -109,6 +109,12 @@ def _check_output(
         )
         inside = bool(((output.image >= 0) & (output.image <= 1)).all())
         _expect(inside, f"rate {rate.name}: the image leaves 0..1")
+    for name, part in (("logits", output.logits), ("features", output.features)):
+        if part is not None:
+            rows = part.dim() == 2 and len(part) == batch
+            _expect(rows, f"rate {rate.name}: {name} {tuple(part.shape)}, not {batch} rows")
+            finite = bool(torch.isfinite(part).all())
+            _expect(finite, f"rate {rate.name}: {name} are not finite")
 
 
 def check_channel(channel: Channel, n: int = 4096, draws: int = 64, mean_gain: float = 1.0) -> None:
