@@ -102,6 +102,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "Swin transformer with channel modulation (Yang et al.)",
         ),
         Plugin(
+            "rkd_sc",
+            "semsim.codecs.rkd_sc.config:RkdScConfig",
+            "semsim.codecs.rkd_sc.codec:RkdSc",
+            "a class instead of an image: distilled features, channel-aware transformer (RKD-SC)",
+        ),
+        Plugin(
             "keras",
             "semsim.codecs.keras.config:KerasConfig",
             "semsim.codecs.keras.codec:KerasCodec",

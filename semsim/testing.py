@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semsim.noiseless import noiseless
 from semsim.types import (
     Allocator,
     BitPayload,
@@ -19,7 +20,6 @@ from semsim.types import (
     Csi,
     DownlinkState,
     ImageShape,
-    ReceivedBits,
     Source,
     SymbolPayload,
 )
@@ -87,19 +87,13 @@ def _check_output(
 ) -> None:
     import torch
 
-    from semsim.types import Rate, Received
+    from semsim.types import Rate
 
     if not isinstance(rate, Rate):
         raise TypeError("rate must be a Rate")
-    if isinstance(payload, BitPayload):
-        received: Received | ReceivedBits = ReceivedBits(payload.bits, torch.zeros(batch), 1)
-    elif isinstance(payload, SymbolPayload):
-        x = payload.x / payload.x.abs().square().mean(dim=1, keepdim=True).sqrt()
-        noiseless = torch.full(x.shape, 1e-6)
-        received = Received(x, noiseless, torch.ones(x.shape), csi.snr, x.shape[1])
-    else:
+    if not isinstance(payload, BitPayload | SymbolPayload):
         raise TypeError("payload must be a payload")
-    output = codec.decode(received, csi, rate)
+    output = codec.decode(noiseless(payload, csi), csi, rate)
     found = [output.image, output.logits, output.text, output.features]
     _expect(any(part is not None for part in found), f"rate {rate.name}: the output is empty")
     if output.image is not None:
@@ -109,6 +103,12 @@ def _check_output(
         )
         inside = bool(((output.image >= 0) & (output.image <= 1)).all())
         _expect(inside, f"rate {rate.name}: the image leaves 0..1")
+    for name, part in (("logits", output.logits), ("features", output.features)):
+        if part is not None:
+            rows = part.dim() == 2 and len(part) == batch
+            _expect(rows, f"rate {rate.name}: {name} {tuple(part.shape)}, not {batch} rows")
+            finite = bool(torch.isfinite(part).all())
+            _expect(finite, f"rate {rate.name}: {name} are not finite")
 
 
 def check_channel(channel: Channel, n: int = 4096, draws: int = 64, mean_gain: float = 1.0) -> None:

@@ -344,7 +344,7 @@ class Transmit(Protocol):
         ...
 
     def judge(self, codec: Codec, source: Source) -> dict[str, float]:
-        """Return the mean PSNR in dB at each SNR that the recipe's evaluation names."""
+        """Return the mean PSNR in dB, or the accuracy, at each SNR of the recipe's evaluation."""
         ...
 
 

@@ -19,6 +19,7 @@ from semsim.cli import (
     evaluate,
     link,
     listing,
+    profile,
     reproduce,
     run,
     schema,
@@ -53,6 +54,7 @@ app.command("eval")(evaluate.evaluate)
 app.command()(calibrate.calibrate)
 app.command()(adapt.adapt)
 app.command()(allocate.allocate)
+app.command()(profile.profile)
 app.command()(train.train)
 app.add_typer(agent.app, name="agent")
 app.add_typer(zoo.app, name="zoo")

@@ -28,18 +28,17 @@ from semsim.types import (
 )
 
 
-class AnalogCodec(nn.Module, ABC):
+class FeatureCodec(nn.Module, ABC):
     """Joint source-channel coding: real features in pairs make complex symbols.
 
     ::
 
-        image ─► features ─► pairs ─► link: unit power, channel ─► pairs ─► restore ─► image
+        image ─► features ─► pairs ─► link: unit power, channel ─► pairs ─► output
 
     A subclass names its ``Config`` and the ``Model`` of its sizes, makes its layers in
     :meth:`_build`, and says how many features it sends (:meth:`feature_counts`), which
-    (:meth:`features`) and what it makes of them (:meth:`restore`). Everything is differentiable,
-    so that the same object is trained and used. While it trains, the images that it returns are
-    not clamped, since a clamp has no gradient.
+    (:meth:`features`) and what it makes of them (:meth:`output`; :class:`AnalogCodec` makes
+    images). Everything is differentiable, so that the same object is trained and used.
 
     Args:
         config: whose weights, or the sizes of a new network.
@@ -95,8 +94,8 @@ class AnalogCodec(nn.Module, ABC):
         """Turn images ``[B, C, H, W]`` in 0..1 into real features ``[B, k]`` of any scale."""
 
     @abstractmethod
-    def restore(self, features: Tensor, csi: Csi, rate: Rate) -> Tensor:
-        """Turn received features ``[B, k]``, of unit mean power and noise, into images."""
+    def output(self, features: Tensor, csi: Csi, rate: Rate) -> Output:
+        """Turn received features ``[B, k]``, of unit mean power and noise, into what is wanted."""
 
     def side_bits(self, rate: Rate) -> int:  # noqa: ARG002
         """Bits that travel beside one image's symbols, and count."""
@@ -132,7 +131,7 @@ class AnalogCodec(nn.Module, ABC):
             payload=payload,
             rho=payload / math.prod(shape),
             flops_encode=count_flops(self, lambda m: m.features(on_meta(1, *shape), csi, bare)),
-            flops_decode=count_flops(self, lambda m: m.restore(on_meta(1, count), csi, bare)),
+            flops_decode=count_flops(self, lambda m: m.output(on_meta(1, count), csi, bare)),
         )
 
     def encode(self, source: Source, csi: Csi, rate: Rate) -> SymbolPayload:
@@ -141,9 +140,24 @@ class AnalogCodec(nn.Module, ABC):
         return SymbolPayload(to_symbols(features), self.side_bits(rate))
 
     def decode(self, received: Received | ReceivedBits, csi: Csi, rate: Rate) -> Output:
-        """``[B, ⌈k/2⌉]`` equalised symbols to ``[B, C, H, W]`` images."""
+        """``[B, ⌈k/2⌉]`` equalised symbols to what the receiver wants."""
         if not isinstance(received, Received):
             raise TypeError(f"{self.config.kind} sends symbols; it takes no decoded bits")
         features = to_features(received.x, self.feature_counts(rate.shape)[rate.name])
+        return self.output(features, csi, rate)
+
+
+class AnalogCodec(FeatureCodec):
+    """A :class:`FeatureCodec` that delivers images, by :meth:`restore`.
+
+    While it trains, the images that it returns are not clamped, since a clamp has no gradient.
+    """
+
+    @abstractmethod
+    def restore(self, features: Tensor, csi: Csi, rate: Rate) -> Tensor:
+        """Turn received features ``[B, k]``, of unit mean power and noise, into images."""
+
+    def output(self, features: Tensor, csi: Csi, rate: Rate) -> Output:
+        """``[B, k]`` received features to ``[B, C, H, W]`` images."""
         image = self.restore(features, csi, rate).float()
         return Output(image=image if self.training else image.clamp(0, 1))

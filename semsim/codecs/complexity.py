@@ -16,9 +16,10 @@ Network = TypeVar("Network", bound=nn.Module)
 def count_flops(module: Network, call: Callable[[Network], object]) -> float:
     """Count the operations (2 a multiply-add) of ``call(module)``.
 
-    The module is copied to the ``meta`` device, where shapes flow and nothing is computed.
+    The module is copied to the ``meta`` device, where shapes flow and nothing is computed, and
+    counted as it is used, not as it learns: a batch normalisation refuses to learn from one value.
     """
-    shadow = copy.deepcopy(module).to("meta")
+    shadow = copy.deepcopy(module).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         call(shadow)
     return float(counter.get_total_flops())

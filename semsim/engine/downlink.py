@@ -20,7 +20,7 @@ from semsim.engine.propagation import draw_large_scale
 from semsim.engine.topology import Places
 from semsim.engine.traffic import UserSources
 from semsim.engine.tuning import TuningCost, tune
-from semsim.errors import AllocationError
+from semsim.errors import AllocationError, ScenarioError
 from semsim.link.link import Link
 from semsim.link.metrics import psnr_db, ssim
 from semsim.rng import Streams
@@ -315,7 +315,10 @@ def nearest_rate(offered: Sequence[Rate], rho: float) -> Rate:
 
 def _image_of(delivery: Delivery) -> torch.Tensor:
     if delivery.output.image is None:
-        raise TypeError("the downlink sends images; this codec returns none")
+        raise ScenarioError(
+            "codec: it delivers no images, whose quality a downlink shares its resources by; name "
+            "another, or compare this one on a link: task: link"
+        )
     return delivery.output.image
 
 

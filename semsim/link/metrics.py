@@ -1,4 +1,4 @@
-"""Quality of delivered images, one value an image, by the rule of docs/physics.md.
+"""Quality of what was delivered, one value an image, by the rule of docs/physics.md.
 
 Images are clamped to 0..1 and rounded to 8 bit before anything is measured.
 """
@@ -79,3 +79,19 @@ def ms_ssim(original: Tensor, received: Tensor) -> Tensor:
         win_size=window,
     )
     return value
+
+
+def top1(label: Tensor, logits: Tensor) -> Tensor:
+    """Return 1 where the likeliest class is the true one, else 0, ``[B]``: their mean is accuracy.
+
+    Args:
+        label: ``[B]`` true classes.
+        logits: ``[B, classes]``.
+
+    Raises:
+        ValueError: for a label that is none of the classes.
+    """
+    classes = logits.shape[1]
+    if int(label.max()) >= classes:
+        raise ValueError(f"label {int(label.max())} is none of the classes 0 to {classes - 1}")
+    return (logits.argmax(dim=1) == label).to(logits.dtype)

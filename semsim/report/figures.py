@@ -16,6 +16,8 @@ from semsim.results import Pictures, Results
 
 #: Most images side by side in one figure.
 MOST_IMAGES = 8
+#: Figures of a link that are drawn over the SNR.
+_JUDGED = {"psnr_db": "PSNR in dB", "accuracy": "top-1 accuracy"}
 _DASHES: Any = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2)))
 STYLE: Any = {
     "axes.spines.top": False,
@@ -31,7 +33,7 @@ STYLE: Any = {
 def figures(results: Results) -> dict[str, Figure]:
     """Return every figure of a run by file name (without ending)."""
     with mpl.rc_context(STYLE):
-        made = {"images": images(results.pictures)}
+        made = {"images": images(results.pictures)} if results.pictures else {}
         if results.task == "downlink":
             if is_dynamic(results):
                 made |= {"dynamics": dynamics(results)}
@@ -156,43 +158,78 @@ def dynamics(results: Results) -> Figure:
 
 
 def quality(results: Results) -> Figure:
-    """Draw mean PSNR over SNR with 95 % intervals, a panel a channel and rate, and what was lost.
+    """Draw PSNR, accuracy or both over SNR with 95 % intervals, and what was lost.
 
-    Full lines were measured; dashed ones are bounds (black) or references (grey). Long names are
-    shortened.
+    A column of panels a channel and rate. Full lines were measured; dashed ones are bounds (black)
+    or references (grey). Long names are shortened.
     """
     points = pd.DataFrame(results.summary["points"])
     groups = list(points.groupby(["channel", "rate"], sort=False))
-    figure = Figure(figsize=(1.5 + 4.4 * len(groups), 5.6), layout="constrained")
-    grid = figure.subplots(
-        2, len(groups), squeeze=False, sharex=True, sharey="row", height_ratios=(3, 1)
+    judged = [name for name in _JUDGED if name in points and points[name].notna().any()]
+    figure = Figure(
+        figsize=(1.5 + 4.4 * len(groups), 2.0 + 3.6 * len(judged)), layout="constrained"
     )
-    systems = list(dict.fromkeys(points.loc[points["kind"] == "measured", "system"]))
-    labels = short_labels(points["system"])
-    colours = {name: f"C{i}" for i, name in enumerate(systems)}
-    limits = list(dict.fromkeys(points.loc[points["kind"] != "measured", "system"]))
-    dashes = {name: _DASHES[i % len(_DASHES)] for i, name in enumerate(limits)}
-    for (top, bottom), ((channel, rate), part) in zip(grid.T, groups, strict=True):
-        for name, line in part.groupby("system", sort=False):
-            snr, psnr = line["snr_db"], line["psnr_db"].astype(float)
-            kind = line["kind"].iloc[0]
-            if kind != "measured":
-                colour = "black" if kind == "bound" else "0.5"
-                style = {"color": colour, "linestyle": dashes[name], "linewidth": 1.2}
-                top.plot(snr, psnr, label=f"{labels[name]} ({kind})", **style)
-                continue
-            top.plot(snr, psnr, marker="o", markersize=3, color=colours[name], label=labels[name])
-            half = line["interval_db"].astype(float).fillna(0.0)
-            top.fill_between(snr, psnr - half, psnr + half, alpha=0.12, color=colours[name])
+    grid = figure.subplots(
+        len(judged) + 1,
+        len(groups),
+        squeeze=False,
+        sharex=True,
+        sharey="row",
+        height_ratios=(*(3 for _ in judged), 1),
+    )
+    styles = _line_styles(points)
+    for panels, ((channel, rate), part) in zip(grid.T, groups, strict=True):
+        for axis, name in zip(panels, judged, strict=False):
+            _draw_quality(axis, part[part[name].notna()], name, styles)
+        measured = part[part["kind"] == "measured"]
+        for name, line in measured.groupby("system", sort=False):
             lost = np.maximum(line["outage"].astype(float), line["block_error_rate"].astype(float))
-            bottom.plot(snr, lost, marker="o", markersize=3, color=colours[name])
-        top.set(title=f"{channel}, {rate}")
-        bottom.set(xlabel="Es/N0 in dB", ylim=(-0.05, 1.05))
-    grid[0, 0].set(ylabel="PSNR in dB")
-    grid[1, 0].set(ylabel="share lost")
-    shown = grid[0, 0].get_legend_handles_labels()
-    figure.legend(*shown, frameon=False, loc="outside right upper", fontsize=8.0)
+            panels[-1].plot(
+                line["snr_db"], lost, marker="o", markersize=3, color=styles[name]["color"]
+            )
+        panels[0].set(title=f"{channel}, {rate}")
+        panels[-1].set(xlabel="Es/N0 in dB", ylim=(-0.05, 1.05))
+    for axis, name in zip(grid[:, 0], judged, strict=False):
+        axis.set(ylabel=_JUDGED[name])
+    grid[-1, 0].set(ylabel="share lost")
+    legend: dict[str, Any] = {}
+    for axis in grid[:-1, 0]:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            legend.setdefault(label, handle)
+    handles, names = list(legend.values()), list(legend)
+    figure.legend(handles, names, frameon=False, loc="outside right upper", fontsize=8.0)
     return figure
+
+
+def _line_styles(points: pd.DataFrame) -> dict[str, Any]:
+    """Return how each system's line is drawn and what the legend calls it."""
+    labels = short_labels(points["system"])
+    kinds = points.drop_duplicates("system").set_index("system")["kind"]
+    styles: dict[str, Any] = {}
+    for i, name in enumerate(kinds.index[kinds == "measured"]):
+        styles[name] = {"color": f"C{i}", "marker": "o", "markersize": 3, "label": labels[name]}
+    for i, name in enumerate(kinds.index[kinds != "measured"]):
+        styles[name] = {
+            "color": "black" if kinds[name] == "bound" else "0.5",
+            "linestyle": _DASHES[i % len(_DASHES)],
+            "linewidth": 1.2,
+            "label": f"{labels[name]} ({kinds[name]})",
+        }
+    return styles
+
+
+def _draw_quality(axis: Any, points: pd.DataFrame, figure: str, styles: dict[str, Any]) -> None:
+    for name, line in points.groupby("system", sort=False):
+        snr, mean = line["snr_db"], line[figure].astype(float)
+        axis.plot(snr, mean, **styles[name])
+        if line["kind"].iloc[0] != "measured":
+            continue
+        if figure == "accuracy":
+            low, high = np.array(line["accuracy_interval"].tolist()).T
+        else:
+            half = line["interval_db"].astype(float).fillna(0.0)
+            low, high = mean - half, mean + half
+        axis.fill_between(snr, low, high, alpha=0.12, color=styles[name]["color"])
 
 
 def tuning(results: Results) -> Figure:

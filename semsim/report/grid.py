@@ -30,6 +30,7 @@ _SHOWN = {
     "link": {
         "psnr_db": ("PSNR\ndB", ".2f"),
         "ssim": ("SSIM", ".3f"),
+        "accuracy": ("accuracy", ".3f"),
         "block_error_rate": ("blocks\nlost", ".3f"),
         "outage": ("outage", ".3f"),
         "cbr": ("CBR", ".4f"),
@@ -43,11 +44,11 @@ _SHOWN = {
     },
 }
 #: Figures that are shown with their interval.
-_WITH_INTERVAL = {"utility", "utility_measured", "psnr_db", "psnr_db_gain"}
+_WITH_INTERVAL = {"utility", "utility_measured", "psnr_db", "psnr_db_gain", "accuracy"}
 #: What the figure draws, by task.
 _DRAWN = {
     "downlink": {"utility": "utility decided", "utility_measured": "utility measured"},
-    "link": {"psnr_db": "PSNR in dB"},
+    "link": {"psnr_db": "PSNR in dB", "accuracy": "top-1 accuracy"},
     "adapt": {"psnr_db_gain": "gain of fine-tuning in dB"},
 }
 #: Most lines in a figure that are told apart.
@@ -100,7 +101,7 @@ def grid_figures(results: Results) -> dict[str, Figure]:
     if across is None:
         return {}
     rows = results.tables["sweep"] if across == "seed" else pd.DataFrame(said["rows"])
-    panels = _DRAWN[said["task"]]
+    panels = {name: label for name, label in _DRAWN[said["task"]].items() if name in rows}
     by = [
         name
         for name in [*said["over"], *said["curves"]]

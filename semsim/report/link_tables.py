@@ -12,16 +12,42 @@ _MOST_COLUMNS = 13
 
 
 def link_tables(results: Results) -> list[Table]:
-    """Return PSNR by channel and rate, and below it what was lost."""
+    """Return PSNR and accuracy by channel and rate, and below them what was lost."""
     points = results.summary["points"]
     groups = dict.fromkeys((point["channel"], point["rate"]) for point in points)
     made = []
     for channel, rate in groups:
         rows = [p for p in points if (p["channel"], p["rate"]) == (channel, rate)]
-        made += [_quality(rows, channel, rate, results.summary), _lost(rows, channel, rate)]
+        if images := _with(rows, "psnr_db"):
+            made.append(_quality(images, channel, rate, results.summary))
+        if classes := _with(rows, "accuracy"):
+            made.append(_accuracy(classes, channel, rate, results.summary))
+        made.append(_lost(rows, channel, rate))
     if results.summary["notes"]:
         made.append(_limits(points, results.summary["notes"]))
     return made
+
+
+def _with(points: list[dict[str, Any]], figure: str) -> list[dict[str, Any]]:
+    """Return the points of the systems that a figure applies to."""
+    systems = {point["system"] for point in points if point.get(figure) is not None}
+    return [point for point in points if point["system"] in systems]
+
+
+def _accuracy(
+    points: list[dict[str, Any]], channel: str, rate: str, summary: dict[str, Any]
+) -> Table:
+    def cell(point: dict[str, Any]) -> str:
+        return f"{100 * point['accuracy']:.1f}"
+
+    widest = max(high - low for low, high in (point["accuracy_interval"] for point in points))
+    title = f"Top-1 accuracy in % by SNR in dB: {channel}, channel uses of {rate}"
+    note = (
+        f"Of {summary['images']} images; 95 % intervals (Wilson) are at most {100 * widest:.1f} "
+        "points wide. Systems compare better than that: they send the same images over the same "
+        "fading."
+    )
+    return Table(title, *_cells(points, cell), note)
 
 
 def _quality(

@@ -17,8 +17,9 @@ from semsim.assembly import (
     semantic_noise,
 )
 from semsim.config import PluginConfig
+from semsim.errors import ScenarioError
 from semsim.link.link import Link, LinkOptions
-from semsim.link.metrics import ms_ssim, psnr_db, ssim
+from semsim.link.metrics import ms_ssim, psnr_db, ssim, top1
 from semsim.link.modem import DigitalModem
 from semsim.link.separation import Separation
 from semsim.link.spreading import WalshSpreading
@@ -26,7 +27,7 @@ from semsim.results import Pictures
 from semsim.rng import Streams
 from semsim.scenario import LinkScenario, LinkSystem
 from semsim.sweep.limits import Limits
-from semsim.types import Channel, Delivery, Rate, Source
+from semsim.types import Channel, Delivery, Output, Rate, Source
 from semsim.units import linear_to_db
 
 #: Most images of one point that the report shows.
@@ -229,16 +230,39 @@ def _labelled(rows: pd.DataFrame, point: Point) -> pd.DataFrame:
     return rows[[*first, *(name for name in rows if name not in first)]]
 
 
+def _quality(source: Source, output: Output) -> dict[str, torch.Tensor]:
+    """Return what can be measured on an output, by name."""
+    image, logits = output.image, output.logits
+    measured: dict[str, torch.Tensor] = {}
+    if image is not None:
+        measured |= {
+            "psnr_db": psnr_db(source.image, image),
+            "mse": (source.image - image).double().square().mean(dim=(1, 2, 3)),
+            "ssim": ssim(source.image, image),
+            "ms_ssim": ms_ssim(source.image, image),
+        }
+    if logits is not None and source.label is not None:
+        try:
+            measured["accuracy"] = top1(source.label, logits)
+        except ValueError as error:
+            raise ScenarioError(
+                f"source and codec do not fit: {error}; train the codec for the source's classes"
+            ) from error
+    if not measured and logits is not None:
+        raise ScenarioError(
+            "a codec delivers classes and no images, and the source has no labels to compare them "
+            "with: choose one that has (scenes, collection, torchvision)"
+        )
+    if not measured:
+        raise ScenarioError("a codec delivers neither images nor classes, which a link compares")
+    return measured
+
+
 def _rows(source: Source, delivery: Delivery) -> pd.DataFrame:
     """One row an image."""
-    image, audit, outage = delivery.output.image, delivery.audit, delivery.output.outage
-    if image is None:
-        raise TypeError("a link scenario sends images; this codec returns none")
+    audit, outage = delivery.audit, delivery.output.outage
     columns = {
-        "psnr_db": psnr_db(source.image, image),
-        "mse": (source.image - image).double().square().mean(dim=(1, 2, 3)),
-        "ssim": ssim(source.image, image),
-        "ms_ssim": ms_ssim(source.image, image),
+        **_quality(source, delivery.output),
         "snr_measured_db": linear_to_db(audit.snr_measured),
         "transmit_power": audit.power,
         "channel_uses": audit.channel_uses.long(),

@@ -109,6 +109,10 @@ def _points(results: Results, snr_db: float, rates: dict[tuple[str, str], Rate])
     count: pd.Series = lost.sum()
     points = [point for point in results.summary["points"] if point["snr_db"] == snr_db]
     for point in points:
+        if point.get("psnr_db") is None:
+            raise ScenarioError(
+                f"{point['system']}: it delivers no images, and a curve is of their PSNR"
+            )
         if not math.isfinite(point["psnr_db"]):
             raise ScenarioError(
                 f"{point['system']} {point['rate']}: some images arrive without any error at "

@@ -10,11 +10,21 @@ import pandas as pd
 
 from semsim.link.metrics import ms_ssim_window
 from semsim.scenario import LinkScenario
-from semsim.statistics import mean_interval
+from semsim.statistics import mean_interval, share_interval
 from semsim.types import ImageShape
 
 _KEYS = ["channel", "rate", "system", "kind", "snr_db"]
-_MEANS = ["psnr_db", "mse", "ssim", "ms_ssim", "channel_uses", "cbr", "block_error_rate", "outage"]
+_MEANS = [
+    "psnr_db",
+    "mse",
+    "ssim",
+    "ms_ssim",
+    "accuracy",
+    "channel_uses",
+    "cbr",
+    "block_error_rate",
+    "outage",
+]
 
 
 def summarise(table: pd.DataFrame, scenario: LinkScenario, shape: ImageShape) -> dict[str, Any]:
@@ -23,6 +33,9 @@ def summarise(table: pd.DataFrame, scenario: LinkScenario, shape: ImageShape) ->
     for key, rows in table.groupby(_KEYS, sort=False, dropna=False):
         point = dict(zip(_KEYS, key, strict=True))
         point |= {name: _mean(rows[name]) for name in _MEANS if name in rows}
+        if point.get("accuracy") is not None:
+            # Images are the independent samples; several draws of one make the interval no wider.
+            point["accuracy_interval"] = share_interval(point["accuracy"], rows["image"].nunique())
         half_db = interval_db(rows) if point["kind"] == "measured" else None
         point["interval_db"] = half_db
         if half_db is not None and half_db > 0:
@@ -50,11 +63,15 @@ def summarise(table: pd.DataFrame, scenario: LinkScenario, shape: ImageShape) ->
 
 
 def interval_db(rows: pd.DataFrame) -> float | None:
-    """Return the half-width of the 95 % interval of the mean PSNR, ``None`` of a single image.
+    """Return the half-width of the 95 % interval of the mean PSNR, ``None`` where there is none.
+
+    A single image has none, nor have images that did not arrive as such.
 
     Images, not transmissions, are the independent samples: the draws of one image are averaged
     first. Student's t on their number minus one.
     """
+    if "psnr_db" not in rows:
+        return None
     by_image = rows.groupby("image")["psnr_db"].mean()
     if len(by_image) < 2 or not np.isfinite(by_image).all():
         return None

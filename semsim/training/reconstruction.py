@@ -47,7 +47,10 @@ class Reconstruction:
         for _ in range(self._config.updates):
             image = self._transmit(self._codec, source, self._rate(source, generator)).image
             if image is None:
-                raise TypeError(f"codec {self._config.codec.kind!r} returns no image")
+                raise ScenarioError(
+                    f"objective.codec: {self._config.codec.kind!r} delivers no images to compare "
+                    "with those sent; name another"
+                )
             loss = F.mse_loss(image, source.image)
             yield Update("codec", loss, {"psnr_db": float(-10.0 * loss.detach().log10())})
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from semsim.errors import ScenarioError
 from semsim.link.air import PowerRule
 from semsim.link.link import Link
-from semsim.link.metrics import psnr_db
+from semsim.link.metrics import psnr_db, top1
 from semsim.rng import Streams
 from semsim.spans import Span
 from semsim.training.recipe import LinkSettings
@@ -57,12 +58,20 @@ class Transmission:
         ).output
 
     def judge(self, codec: Codec, source: Source) -> dict[str, float]:
-        """Return the mean of the images' PSNR at each judged SNR, at the codec's highest rate."""
+        """Return the mean PSNR, the accuracy or both at each judged SNR, at the highest rate."""
         link = Link(codec, self._channel, power=self._power)
         figures = {}
         for snr in self._judged_db:
-            image = link.transmit(source, snr).output.image
-            if image is None:
-                raise TypeError("the codec returns no image")
-            figures[f"psnr_db at {snr:g} dB"] = float(psnr_db(source.image, image).mean())
+            output = link.transmit(source, snr).output
+            if output.image is not None:
+                quality = psnr_db(source.image, output.image)
+                figures[f"psnr_db at {snr:g} dB"] = float(quality.mean())
+            if output.logits is not None and source.label is not None:
+                right = top1(source.label, output.logits)
+                figures[f"accuracy at {snr:g} dB"] = float(right.mean())
+        if self._judged_db and not figures:
+            raise ScenarioError(
+                "evaluation.source: the codec delivers no images, and there are no labels to "
+                "compare classes with; choose a source that has (scenes, collection, torchvision)"
+            )
         return figures

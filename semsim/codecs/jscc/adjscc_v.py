@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from semsim.codecs.analog import AnalogCodec
 from semsim.codecs.jscc.config import AdjsccVConfig, AdjsccVModel
-from semsim.codecs.jscc.csi import snr_db
 from semsim.codecs.jscc.oracle_network import OracleNetwork
 from semsim.codecs.jscc.residual import ResidualConv
 from semsim.codecs.jscc.residual_start import start_at_blocks
 from semsim.codecs.jscc.sizes import grid
 from semsim.codecs.layers.attention_feature import AttentionFeature
+from semsim.codecs.layers.csi import snr_db
 from semsim.codecs.layers.pixels import centred
 from semsim.types import Csi, ImageShape, Rate
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from semsim.codecs.analog import AnalogCodec
 from semsim.codecs.jscc.channel_modnet import ChannelModNet
 from semsim.codecs.jscc.config import WittConfig, WittModel
-from semsim.codecs.jscc.csi import snr_db
 from semsim.codecs.jscc.sizes import feature_counts, grid
+from semsim.codecs.layers.csi import snr_db
 from semsim.codecs.layers.pixels import centred, pixels
 from semsim.codecs.layers.swin import PatchDivision, PatchMerging, swin_blocks
 from semsim.types import Csi, ImageShape, Rate

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from semsim.codecs.analog import AnalogCodec
 from semsim.codecs.layers.pixels import centred, pixels
+from semsim.codecs.layers.positions import grid_positions
 from semsim.codecs.layers.transformer import pre_norm_blocks
 from semsim.codecs.trangdeepsc.config import ViTDeepScConfig, ViTDeepScModel
 from semsim.codecs.trangdeepsc.patches import (
@@ -71,12 +72,7 @@ class ViTDeepSc(AnalogCodec):
 
     def _position(self, rows: int, columns: int) -> Tensor:
         """Return the position embedding of a grid, ``[rows·columns, D]``."""
-        side = self.model.positions
-        if (rows, columns) == (side, side):
-            return self.position
-        square = self.position.T.reshape(1, -1, side, side)
-        fitted = F.interpolate(square, (rows, columns), mode="bicubic", align_corners=False)
-        return fitted[0].flatten(1).T
+        return grid_positions(self.position, self.model.positions, rows, columns)
 
 
 def _blocks(model: ViTDeepScModel) -> nn.Sequential:

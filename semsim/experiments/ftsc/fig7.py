@@ -35,6 +35,7 @@ from semsim.experiments.ftsc.systems import PAPER, SCALING, ftsc, jpeg
 from semsim.experiments.ftsc.table3 import JPEG, JSCC
 from semsim.experiments.verdicts import of_cases, of_leads
 from semsim.report.cells import Table
+from semsim.statistics import share_interval
 
 _METHODS = (DFT, LSDFT, LSDFT_FLOOR)
 _TUNED, _RIVALS = (DFT.name, LSDFT.name), (JPEG, JSCC)
@@ -89,7 +90,7 @@ def _accuracy(images: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (dataset, system), part in images.groupby(["dataset", "system"], sort=False):
         count, share = len(part), float(part["right"].mean())
-        low, high = _wilson(share, count)
+        low, high = share_interval(share, count)
         rows.append(
             {
                 "dataset": dataset,
@@ -101,14 +102,6 @@ def _accuracy(images: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _wilson(share: float, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share."""
-    z2 = _Z**2 / count
-    middle = (share + z2 / 2) / (1 + z2)
-    half = _Z * math.sqrt(share * (1 - share) / count + z2 / (4 * count)) / (1 + z2)
-    return middle - half, middle + half
 
 
 def show(measured: Measured) -> list[Table]:

@@ -111,6 +111,10 @@ class Broken:
     def decode(self, received, csi, rate):
         if self.fault == "empty":
             return Output()
+        if self.fault == "logits":
+            return Output(logits=torch.zeros(1, 3))
+        if self.fault == "features":
+            return Output(features=received.bits / 0.0)
         level = received.bits.float().view(-1, 1, 1, 1) * (2.0 if self.fault == "range" else 1.0)
         return Output(image=level.expand(-1, *rate.shape) + (self.fault == "range") * 1.5)
 
@@ -129,6 +133,8 @@ def test_the_sound_codec_passes() -> None:
         ("batch", "depends on the rest of its batch"),
         ("empty", "output is empty"),
         ("range", "leaves 0..1"),
+        ("logits", "logits .1, 3., not 3 rows"),
+        ("features", "features are not finite"),
     ],
 )
 def test_broken_codecs_are_found(fault: str, message: str) -> None:

@@ -4,12 +4,13 @@ import math
 
 import pytest
 import torch
+from torchmetrics.functional.classification import multiclass_accuracy
 from torchmetrics.functional.image import (
     multiscale_structural_similarity_index_measure,
     structural_similarity_index_measure,
 )
 
-from semsim.link.metrics import ms_ssim, ms_ssim_window, psnr_db, quantized, ssim
+from semsim.link.metrics import ms_ssim, ms_ssim_window, psnr_db, quantized, ssim, top1
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +54,13 @@ def test_small_images(pair: tuple[torch.Tensor, torch.Tensor]) -> None:
     assert [ms_ssim_window(side) for side in (161, 160, 64, 33, 32)] == [11, 9, 3, 3, None]
     with pytest.raises(ValueError, match="at least 11×11"):
         ssim(original[..., :8, :8], received[..., :8, :8])
+
+
+def test_top1_matches_torchmetrics() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(50, 4, generator=generator)
+    label = torch.randint(4, (50,), generator=generator)
+    expected = multiclass_accuracy(logits, label, num_classes=4, average="micro")
+    assert top1(label, logits).mean() == expected
+    with pytest.raises(ValueError, match="label 4 is none of the classes 0 to 3"):
+        top1(torch.tensor([0, 4]), logits[:2])

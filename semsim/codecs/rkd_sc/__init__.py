@@ -1,0 +1,1 @@
+"""RKD-SC: distilled features, sent for a class and not for an image (Ding et al.)."""

@@ -1,0 +1,119 @@
+"""Configuration of RKD-SC's networks (no torch here)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field
+
+from semsim.codecs.weights_config import RANDOM, LearnedConfig, Weights
+from semsim.config import Strict
+
+#: How the convolutions before the stages treat an image's sides: a quarter of them, or all.
+Stem: TypeAlias = Literal["pooled", "whole"]
+#: Blocks of a stage.
+Depth = Annotated[int, Field(ge=1, le=5)]
+
+
+def _divides_512(heads: int) -> int:
+    if 512 % heads:
+        raise ValueError(f"{heads} heads do not divide 512 features")
+    return heads
+
+
+def _all_different(ratios: tuple[float, ...]) -> tuple[float, ...]:
+    if len(set(ratios)) < len(ratios):
+        raise ValueError("the same compression ratio comes twice")
+    return ratios
+
+
+#: Attention heads over 512 features.
+Heads = Annotated[int, Field(ge=1), AfterValidator(_divides_512)]
+
+
+class StagedModel(Strict):
+    """A semantic encoder of the search space (Table I)."""
+
+    kind: Literal["staged"] = "staged"
+    blocks: tuple[Depth, Depth, Depth, Depth] = (3, 4, 4, 1)
+    """Bottlenecks of each stage; KDL-DARTS found 3, 4, 4, 1 on CIFAR-10, 4, 5, 5, 3 on CIFAR-100
+    and 5, 5, 5, 3 on Tiny-ImageNet."""
+    stem: Stem = "pooled"
+    """`pooled` makes sides a quarter before the stages, `whole` keeps them, for small images."""
+    heads: Heads = 8
+    """Heads of the attention pooling."""
+    positions: int = Field(7, ge=1, le=64)
+    """Side of the learned position embedding; 7 for 224 pixels, 4 for 32 with a whole stem.
+    Other grids get it interpolated."""
+
+
+class TransformerModel(Strict):
+    """A vision transformer as the semantic encoder; the sizes are ViT-B/16's (JSCC-teacher)."""
+
+    kind: Literal["transformer"] = "transformer"
+    patch: int = Field(16, ge=1, le=64)
+    """Height and width of a patch, in pixels."""
+    width: int = Field(768, ge=8)
+    """Width of a patch's features."""
+    depth: int = Field(12, ge=1)
+    """Transformer blocks."""
+    heads: int = Field(12, ge=1)
+    """Attention heads; they must divide the width."""
+    positions: int = Field(14, ge=1, le=64)
+    """Side of the learned position embedding, in patches; 14 for 224 pixels."""
+
+
+class CatModel(Strict):
+    """The channel-aware transformer at both ends."""
+
+    kind: Literal["cat"] = "cat"
+    compression: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=0.99)], ...],
+        Field(min_length=1),
+        AfterValidator(_all_different),
+    ] = (0.8,)
+    """Ratios of eq. (22), a rate each: 0.8 sends 102 of 512 values, 0.2 sends 409, 0.1 sends 460.
+    Where there are several, a shorter code is the beginning of a longer one."""
+    heads: Heads = 8
+    """Attention heads."""
+    feed_forward: int = Field(2048, ge=1)
+    """Width inside the feed-forward network."""
+    encoder_blocks: int = Field(1, ge=1)
+    """Blocks of the sender; with one, it does not use the SNR."""
+    decoder_blocks: int = Field(2, ge=1)
+    """Blocks of the receiver."""
+
+
+class DenseModel(Strict):
+    """One linear layer at each end, which know no SNR."""
+
+    kind: Literal["dense"] = "dense"
+    compression: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=0.99)], ...],
+        Field(min_length=1),
+        AfterValidator(_all_different),
+    ] = (0.0,)
+    """Ratios of eq. (22), a rate each; 0 sends 512 values."""
+
+
+class RkdScModel(Strict):
+    """Parts and sizes; the defaults are the paper's for CIFAR-10."""
+
+    classes: int = Field(10, ge=2)
+    """Classes to tell apart."""
+    encoder: StagedModel | TransformerModel = Field(StagedModel(), discriminator="kind")
+    """What makes features of an image."""
+    channel_coder: CatModel | DenseModel = Field(CatModel(), discriminator="kind")
+    """What makes values to send of features, and features of what arrives."""
+
+
+class RkdScConfig(LearnedConfig):
+    """RKD-SC: an image's class over the air, by distilled features and a channel-aware coder.
+
+    Two rivals are the same system of other parts: JSCC-student has a dense channel coder, and
+    JSCC-teacher a vision transformer before it.
+    """
+
+    kind: Literal["rkd_sc"] = "rkd_sc"
+    weights: Weights = RANDOM
+    model: RkdScModel | None = None
