@@ -26,7 +26,7 @@ from semsim.training.loop import CHECKPOINT, Progress
 from semsim.training.recipe import Recipe
 from semsim_agents.cluster import ray_session
 from semsim_agents.gang_work import Order, work
-from semsim_agents.mailbox import Failed, Finished, Kept, make_mailbox
+from semsim_agents.mailbox import Failed, Finished, Kept, Told, make_mailbox
 
 #: What every worker runs.
 Work: TypeAlias = Callable[[Order], None]
@@ -124,9 +124,10 @@ def train_together(
             recorded_versions(),
         )
         for message in _messages(team, order, task):
-            if isinstance(message, Progress):
-                log(message)
-                report(message)
+            if isinstance(message, Told):
+                progress = Progress(**message.progress)
+                log(progress)
+                report(progress)
             elif isinstance(message, Kept):
                 _write(kept, message.content)
             else:
@@ -134,7 +135,7 @@ def train_together(
     raise SemsimError("the workers ended without a word; run again with --resume")
 
 
-def _messages(team: Team, order: Order, task: Work) -> Iterator[Progress | Kept | Finished]:
+def _messages(team: Team, order: Order, task: Work) -> Iterator[Told | Kept | Finished]:
     """Yield what rank 0 says until it has finished."""
     import ray
 
@@ -156,10 +157,10 @@ def _messages(team: Team, order: Order, task: Work) -> Iterator[Progress | Kept 
 
 def _fit(team: Team, order: Order, task: Work, left: threading.Event) -> None:
     """Run the workers; how that ended goes to the mailbox, where it counts if nothing else did."""
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
     from ray.train.torch import TorchTrainer
 
-    why = "they ended without weights"
+    why = "the workers ended without weights"
     with tempfile.TemporaryDirectory() as storage:
         try:
             TorchTrainer(
@@ -175,14 +176,11 @@ def _fit(team: Team, order: Order, task: Work, left: threading.Event) -> None:
                     failure_config=FailureConfig(max_failures=team.retries),
                 ),
             ).fit()
+        except WorkerGroupError:
+            why = f"workers died more than {team.retries} times; if memory ran out, use fewer"
         except Exception as error:  # whatever Ray raises is told to the thread that waits
-            why = str(error).strip().splitlines()[0]
-    failed = Failed(
-        SemsimError(
-            f"workers died more than {team.retries} times ({why}); the last checkpoint is kept: "
-            "run again with --resume"
-        )
-    )
+            why = f"Ray Train: {error}"
+    failed = Failed(SemsimError(f"{why}. Any checkpoint is kept: run again with --resume"))
     if not left.is_set():
         order.mailbox.post.remote(failed)
 

@@ -21,7 +21,7 @@ from semsim.training.loop import CHECKPOINT, Progress, Trainer
 from semsim.training.recipe import Recipe
 from semsim.training.run import write_products
 from semsim.triton_first import import_triton_first
-from semsim_agents.mailbox import Failed, Finished, Kept
+from semsim_agents.mailbox import Failed, Finished, Kept, Told
 from semsim_agents.sweeping.task import other_versions
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ def _train(order: Order, gang: ProcessGroup, folder: Path) -> None:
         if gang.rank == 0:
             if progress.saved:
                 ray.get(post(Kept((folder / CHECKPOINT).read_bytes())))
-            post(progress)
+            post(Told(vars(progress)))
 
     trained = trainer.run(resume=checkpoint is not None, report=report)
     if gang.rank == 0:

@@ -1,4 +1,4 @@
-"""Where workers leave what the driver is to have; it outlives them."""
+"""Where workers leave what the driver is to have; it outlives them (no torch here)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from semsim.training.loop import Progress
+
+@dataclass(frozen=True)
+class Told:
+    """Progress, field by field."""
+
+    progress: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Failed:
     error: Exception
 
 
-Message: TypeAlias = Progress | Kept | Finished | Failed
+Message: TypeAlias = Told | Kept | Finished | Failed
 
 
 class Mailbox:
