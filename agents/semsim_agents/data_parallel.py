@@ -157,32 +157,49 @@ def _messages(team: Team, order: Order, task: Work) -> Iterator[Told | Kept | Fi
 
 def _fit(team: Team, order: Order, task: Work, left: threading.Event) -> None:
     """Run the workers; how that ended goes to the mailbox, where it counts if nothing else did."""
-    from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
-    from ray.train.torch import TorchTrainer
+    from ray.exceptions import RayActorError
+    from ray.train import ControllerError, WorkerGroupError
 
+    died = f"workers died more than {team.retries} times; if memory ran out, use fewer"
     why = "the workers ended without weights"
-    with tempfile.TemporaryDirectory() as storage:
+    for attempt in range(team.retries + 1):
         try:
-            TorchTrainer(
-                lambda: task(order),
-                scaling_config=ScalingConfig(
-                    num_workers=team.workers,
-                    use_gpu=team.device == "cuda",
-                    resources_per_worker=team.needs,
-                ),
-                run_config=RunConfig(
-                    name="training",
-                    storage_path=storage,
-                    failure_config=FailureConfig(max_failures=team.retries),
-                ),
-            ).fit()
+            with tempfile.TemporaryDirectory() as storage:
+                _trainer(team, order, task, storage).fit()
         except WorkerGroupError:
-            why = f"workers died more than {team.retries} times; if memory ran out, use fewer"
+            why = died
+        except ControllerError as error:
+            # Ray Train does not try again when a worker dies while it is being started.
+            if isinstance(error.controller_failure, RayActorError):
+                why = died
+                if attempt < team.retries:
+                    continue
+            else:
+                why = f"Ray Train: {error.controller_failure}"
         except Exception as error:  # whatever Ray raises is told to the thread that waits
             why = f"Ray Train: {error}"
-    failed = Failed(SemsimError(f"{why}. Any checkpoint is kept: run again with --resume"))
+        break
     if not left.is_set():
-        order.mailbox.post.remote(failed)
+        failed = SemsimError(f"{why}. Any checkpoint is kept: run again with --resume")
+        order.mailbox.post.remote(Failed(failed))
+
+
+def _trainer(team: Team, order: Order, task: Work, storage: str) -> Any:
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    return TorchTrainer(
+        lambda: task(order),
+        scaling_config=ScalingConfig(
+            num_workers=team.workers,
+            use_gpu=team.device == "cuda",
+            resources_per_worker=team.needs,
+        ),
+        run_config=RunConfig(
+            storage_path=storage,
+            failure_config=FailureConfig(max_failures=team.retries),
+        ),
+    )
 
 
 @contextmanager
