@@ -98,7 +98,8 @@ def together(
             trained[rank] = trainers[rank].run(resume=resume, report=hear)
         except BaseException as error:
             trained[rank] = error
-            threads.barrier.abort()
+            if every_error is None or not isinstance(error, every_error):
+                threads.barrier.abort()  # nobody is to wait for this one
 
     started = [threading.Thread(target=run, args=(rank,)) for rank in range(size)]
     for thread in started:
