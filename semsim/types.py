@@ -307,12 +307,18 @@ class Update:
     Attributes:
         model: which of the objective's models is updated.
         loss: what its optimiser lowers, a scalar.
-        figures: what to show while training.
+        figures: what to show while training; means over the batch where workers share one.
+        of_loss: figures that are functions of the loss, which is that of the whole batch then.
     """
 
     model: str
     loss: Tensor
     figures: dict[str, float] = field(default_factory=dict)
+    of_loss: dict[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        found = {name: float(f(self.loss.detach())) for name, f in self.of_loss.items()}
+        object.__setattr__(self, "figures", {**self.figures, **found})
 
 
 @dataclass(frozen=True)

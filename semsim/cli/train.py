@@ -20,10 +20,37 @@ def train(
     device: Device = None,
     json: Json = None,
     quiet: Quiet = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes that share every batch, by Ray Train; weights as of one, but for "
+            "rounding. With --device cuda each has a GPU.",
+        ),
+    ] = 1,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="A running Ray cluster, such as 10.0.0.1:6379 or auto; by default Ray is started "
+            "here, for several workers.",
+            show_default=False,
+        ),
+    ] = None,
+    cpus: Annotated[
+        int,
+        typer.Option("--cpus-per-worker", min=1, help="CPUs and threads of each of them on Ray."),
+    ] = 1,
+    retries: Annotated[
+        int,
+        typer.Option(
+            min=0, help="How often all go on from the last checkpoint after a worker died."
+        ),
+    ] = 3,
 ) -> None:
     """Train what a recipe describes and write its weights with their card.
 
-    Example: `semsim train recipes/ftsc_4_2.yaml`
+    Example: `semsim train recipes/ftsc_4_2.yaml`, or on two cores `semsim train
+    recipes/deepjscc_1_6.yaml --workers 2`
     """
     from semsim.config import load
     from semsim.training.recipe import Recipe
@@ -45,7 +72,10 @@ def train(
     from semsim.training.loop import Progress as Step
     from semsim.training.run import train_recipe
 
-    check_device(device or "cpu")
+    where = device or "cpu"
+    alone = workers == 1 and address is None
+    if alone:
+        check_device(where)
     console = make_console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet) as progress:
@@ -59,9 +89,14 @@ def train(
                 held = ", ".join(f"{name} {value:.2f}" for name, value in step.held_out.items())
                 progress.console.print(f"step {step.step}: held out: {held}", highlight=False)
 
-        cards = train_recipe(
-            checked, recipe, folder / checked.name, device or "cpu", resume=resume, report=report
-        )
+        runs = folder / checked.name
+        if alone:
+            cards = train_recipe(checked, recipe, runs, where, resume=resume, report=report)
+        else:
+            from semsim_agents.data_parallel import Team, train_together
+
+            team = Team(workers, address, where, cpus, retries)
+            cards = train_together(checked, recipe, runs, team, resume=resume, report=report)
     for card in cards:
         console.print(f"weights: {card['weights']}", soft_wrap=True, highlight=False)
     if json is not None:

@@ -11,6 +11,7 @@ class ReconstructionConfig(PluginConfig):
     """A codec learns to rebuild its images after the recipe's channel."""
 
     room: ClassVar[str] = "objectives"
+    by_rows: ClassVar[bool] = True
     kind: Literal["reconstruction"] = "reconstruction"
     codec: Annotated[PluginConfig, PluginField("codecs")]
     """What to train; `weights: random` starts anew, a checkpoint is tuned further."""

@@ -16,7 +16,8 @@ _EVERY = 10
 class Logs:
     """Writes losses, figures, pace and learning rate below ``folder/tensorboard``.
 
-    A resumed run takes back what an interrupted one logged after its last checkpoint.
+    A resumed run takes back what an interrupted one logged after its last checkpoint, and so does
+    one that falls back to its checkpoint on the way.
 
     Args:
         folder: the run's.
@@ -25,6 +26,7 @@ class Logs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "tensorboard"
         self._writer: SummaryWriter | None = None
+        self._step = 0
 
     def __enter__(self) -> Logs:
         return self
@@ -40,6 +42,10 @@ class Logs:
 
     def __call__(self, progress: Progress) -> None:
         """Log one step."""
+        if self._writer is not None and progress.step <= self._step:
+            self._writer.close()
+            self._writer = None
+        self._step = progress.step
         if self._writer is None:
             self._writer = SummaryWriter(str(self._folder), purge_step=progress.step)
         if progress.step % _EVERY == 0:

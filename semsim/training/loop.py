@@ -16,6 +16,7 @@ from torch import nn
 
 from semsim.errors import SemsimError
 from semsim.rng import Streams
+from semsim.training.gang import Gang, Solo, check_shareable, part_of, total, total_gradients
 from semsim.training.memory import keep_freed_memory
 from semsim.training.objective import Objective
 from semsim.training.recipe import Recipe
@@ -44,6 +45,7 @@ class Progress:
         evaluated: whether this step made them.
         images_per_s: since this process started.
         learning_rate: of the first model.
+        saved: whether this step left a checkpoint.
     """
 
     step: int
@@ -54,6 +56,7 @@ class Progress:
     evaluated: bool
     images_per_s: float
     learning_rate: float
+    saved: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,18 +95,27 @@ class Trainer:
     """One run of a recipe.
 
     The state after step ``k`` depends on the recipe alone: images, noise and SNRs of step ``k``
-    come from stream ``k``, so that a resumed run on the same machine continues exactly.
+    come from stream ``k``, so that a resumed run on the same machine continues exactly. Several
+    workers come to the same state, but for the order in which floats are summed.
 
     Args:
         recipe: what to train.
         folder: where the checkpoint is.
         device: where to compute.
+        gang: who trains together; each of them runs a trainer of its own. Those that resume need
+            the same checkpoint in their folders.
 
     Raises:
-        ScenarioError: if the recipe names a model that its objective does not have.
+        ScenarioError: if the recipe names a model that its objective does not have, or several
+            workers cannot share its batches.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, device: str = "cpu") -> None:
+    def __init__(
+        self, recipe: Recipe, folder: Path, device: str = "cpu", gang: Gang | None = None
+    ) -> None:
+        self._gang = gang or Solo()
+        check_shareable(recipe, self._gang.size)
+        self._part = part_of(self._gang, recipe.batch)
         self.recipe = recipe
         self.path = folder / CHECKPOINT
         self._device = device
@@ -142,25 +154,28 @@ class Trainer:
         state, recipe = self.state, self.recipe
         if resume and self.path.is_file():
             state.restore(self.path, recipe, self._device)
+        if self._gang.size > 1:
+            # Machines may round a start differently that is computed and not drawn.
+            state.fill(self._gang.agree(state.tensors()))
         figures: dict[str, float] = {}
         begun, first = time.perf_counter(), state.step
         while (state.steps is None or state.step < state.steps) and not self._stale():
             rate = self._set_learning_rates()
-            update, shown = self._step()
+            loss, shown = self._step()
             state.step += 1
             if self._pace is not None and state.steps is None:
-                state.steps = self._pace.steps(state.step)
+                state.steps = self._gang.agree(self._pace.steps(state.step))
             due = self._due(recipe.evaluate_every_steps)
             if due and self._held_out is not None:
                 figures = self._evaluate()
                 if recipe.early_stop is not None:
                     state.note(next(iter(figures.values())), recipe.early_stop.least_gain)
-            if self._due(recipe.checkpoint_every_steps) or self._stale():
+            saved = self._due(recipe.checkpoint_every_steps) or self._stale()
+            if saved and self._gang.rank == 0:
                 state.save(self.path, recipe)
             seen = (state.step - first) * recipe.batch
             pace = seen / (time.perf_counter() - begun)
-            loss = float(update.loss.detach())
-            report(Progress(state.step, state.steps, loss, shown, figures, due, pace, rate))
+            report(Progress(state.step, state.steps, loss, shown, figures, due, pace, rate, saved))
         if recipe.early_stop is not None:
             state.take_best()
             figures = {}
@@ -168,42 +183,54 @@ class Trainer:
             figures = self._evaluate()
         return Trained(state.averaged, self.objective.products(), figures, state.step)
 
-    def _step(self) -> tuple[Update, dict[str, float]]:
+    def _step(self) -> tuple[float, dict[str, float]]:
         stream = self._streams.child("step", self.state.step)
-        source = self._mixture.sample(self.recipe.batch, stream.numpy("data")).to(self._device)
+        source = self._mixture.sample(self.recipe.batch, stream.numpy("data"))
+        if self._part is not None:
+            source = Source(image=source.image[self._part.rows])
+        source = source.to(self._device)
         if self._transmit is not None:
-            self._transmit.seed(stream)
+            self._transmit.seed(stream, self._part)
         shown: dict[str, float] = {}
-        update: Update | None = None
+        loss: float | None = None
         updates = self.objective.updates(source, stream.torch("objective", self._device))
         while True:
             with self._arithmetic():
-                following = next(updates, None)
-            if following is None:
+                update = next(updates, None)
+            if update is None:
                 break
-            update = following
-            self._apply(update)
-            shown |= update.figures
-        if update is None:
+            loss, figures = self._apply(update)
+            shown |= figures
+        if loss is None:
             raise TypeError("the objective yielded no update")
         settings, step = self.recipe.optimizer, self.state.step
         self.state.average(min(settings.average, (1 + step) / (10 + step)))
-        return update, shown
+        return loss, shown
 
-    def _apply(self, update: Update) -> None:
-        optimizers = self.state.optimizers[update.model]
-        value = float(update.loss.detach())
+    def _apply(self, update: Update) -> tuple[float, dict[str, float]]:
+        """Take one step of an optimiser; return loss and figures of the whole batch."""
+        optimizers, part = self.state.optimizers[update.model], self._part
+        value, figures = float(update.loss.detach()), update.figures
+        if part is not None:
+            numbers = (value, *figures.values())
+            value, *means = total(self._gang, part, numbers, self._device)
+            figures = dict(zip(figures, means, strict=True))
+            loss = torch.tensor(value)
+            figures |= {name: float(f(loss)) for name, f in update.of_loss.items()}
         if not math.isfinite(value):
             raise self._failure(f"the loss is {value}")
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
         update.loss.backward()  # type: ignore[no-untyped-call]
-        weights = self.objective.models[update.model].parameters()
-        norm = nn.utils.clip_grad_norm_(weights, self.recipe.optimizer.clip_norm)
+        model = self.objective.models[update.model]
+        if part is not None:
+            total_gradients(self._gang, part, model)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), self.recipe.optimizer.clip_norm)
         if not bool(torch.isfinite(norm)):
             raise self._failure(f"the gradient's norm is {float(norm)}")
         for optimizer in optimizers:
             optimizer.step()
+        return value, figures
 
     def _failure(self, what: str) -> TrainingError:
         kept = f"the last good checkpoint is {self.path}" if self.path.is_file() else "none is kept"
@@ -232,8 +259,11 @@ class Trainer:
         stop = self.recipe.early_stop
         return stop is not None and self.state.best.stale >= stop.patience
 
-    @torch.no_grad()
     def _evaluate(self) -> dict[str, float]:
+        return self._gang.agree(self._judge() if self._gang.rank == 0 else {})
+
+    @torch.no_grad()
+    def _judge(self) -> dict[str, float]:
         """Judge the averaged weights, always on the same images, noise and fading."""
         if self._held_out is None:
             return {}

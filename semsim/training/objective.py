@@ -18,6 +18,13 @@ class Objective(Protocol):
     it has none. An algorithm with several models or stages is the body of :meth:`updates`: the
     loop takes an optimiser's step for every update that it yields before it goes on, so that what
     follows sees the new weights.
+
+    Where every update's loss is a mean over the images of the batch, each apart from the others,
+    and the numbers drawn from ``generator`` do not depend on how many images there are, the
+    configuration may declare ``by_rows: ClassVar[bool] = True``: several workers can then share a
+    batch. What is shown and is no mean itself, such as a PSNR of the loss, belongs into the
+    update's ``of_loss``. A codec declares by it that it treats each image apart, without state
+    that changes.
     """
 
     #: What is trained, each by an optimiser of its own. The loop puts averaged weights here while

@@ -52,7 +52,7 @@ class Reconstruction:
                     "with those sent; name another"
                 )
             loss = F.mse_loss(image, source.image)
-            yield Update("codec", loss, {"psnr_db": float(-10.0 * loss.detach().log10())})
+            yield Update("codec", loss, of_loss={"psnr_db": lambda mse: -10.0 * mse.log10()})
 
     def _rate(self, source: Source, generator: torch.Generator) -> Rate:
         rates = self._codec.rates(source.shape)

@@ -43,6 +43,13 @@ def train_recipe(
             report(progress)
 
         trained = train(recipe, folder, device=device, resume=resume, report=told)
+    return write_products(recipe, path, folder, trained)
+
+
+def write_products(
+    recipe: Recipe, path: Path, folder: Path, trained: Trained
+) -> list[dict[str, Any]]:
+    """Write the weights of a finished run and their cards into ``folder``; return the cards."""
     return [
         _write(recipe, path, folder / f"{name}.safetensors", trained, product)
         for name, product in zip(_names(recipe, trained), trained.products, strict=True)

@@ -65,6 +65,15 @@ class State:
         self.steps: int | None = None
         self.best = Best()
 
+    def tensors(self) -> dict[str, dict[str, Tensors]]:
+        """Return the models' weights and buffers, and the averages'."""
+        return {"models": _tensors(self.models), "averaged": _tensors(self.averaged)}
+
+    def fill(self, kept: dict[str, dict[str, Tensors]]) -> None:
+        """Take over what :meth:`tensors` gave elsewhere."""
+        _fill(self.models, kept["models"])
+        _fill(self.averaged, kept["averaged"])
+
     @torch.no_grad()
     def average(self, decay: float) -> None:
         """Move the averages towards the models."""
@@ -97,8 +106,7 @@ class State:
                 "recipe": recipe.model_dump_json(),
                 "step": self.step,
                 "steps": self.steps,
-                "models": _tensors(self.models),
-                "averaged": _tensors(self.averaged),
+                **self.tensors(),
                 "optimizers": {
                     name: [optimizer.state_dict() for optimizer in several]
                     for name, several in self.optimizers.items()
@@ -126,8 +134,7 @@ class State:
                 f"{path}: made by another version of recipe {recipe.name!r}; "
                 "train without --resume or give another --folder"
             )
-        _fill(self.models, kept["models"])
-        _fill(self.averaged, kept["averaged"])
+        self.fill(kept)
         for name, several in self.optimizers.items():
             for optimizer, found in zip(several, kept["optimizers"][name], strict=True):
                 optimizer.load_state_dict(found)

@@ -11,6 +11,7 @@ from semsim.link.link import Link
 from semsim.link.metrics import psnr_db, top1
 from semsim.rng import Streams
 from semsim.spans import Span
+from semsim.training.gang import Part, PartOfChannel
 from semsim.training.recipe import LinkSettings
 from semsim.types import Channel, Codec, Output, Rate, Source
 
@@ -35,24 +36,34 @@ class Transmission:
         self._channel: Channel = settings.channel.build(device=device, generator=self._generator)
         self._power = PowerRule(settings.power_constraint, settings.snr_convention)
         self._judged_db = judged_db
+        self._part: Part | None = None
 
-    def seed(self, streams: Streams) -> None:
-        """Start the numbers of one step."""
+    def seed(self, streams: Streams, part: Part | None = None) -> None:
+        """Start the numbers of one step; a worker among several keeps those of its ``part``."""
+        self._part = part
         self._generator.set_state(streams.torch("link", self._generator.device).get_state())
 
     def draw(self, count: int) -> Tensor:
         """Draw SNRs in dB, ``[count]``: one for each image."""
         law, device = self._settings.snr_db, self._generator.device
+        part = self._part
+        if part is not None and count != part.count:
+            raise ValueError(f"SNRs are drawn for all {part.count} images of a part, not {count}")
         if not isinstance(law, Span):
             return torch.full((count,), law, device=device)
-        share = torch.rand(count, generator=self._generator, device=device)
+        whole = count if part is None else part.whole
+        share = torch.rand(whole, generator=self._generator, device=device)
+        share = share if part is None else share[part.rows]
         return law.low + (law.high - law.low) * share
 
     def __call__(
         self, codec: Codec, source: Source, rate: Rate | None = None, snr_db: Tensor | None = None
     ) -> Output:
         """Send a batch, at the codec's highest rate and at SNRs just drawn unless given."""
-        link = Link(codec, self._channel, power=self._power)
+        channel = self._channel
+        if self._part is not None:
+            channel = PartOfChannel(channel, self._part)
+        link = Link(codec, channel, power=self._power)
         return link.transmit(
             source, self.draw(len(source)) if snr_db is None else snr_db, rate
         ).output

@@ -34,8 +34,8 @@ def measure(text: str, versions: dict[str, str | None]) -> bytes | Refusal:
     from semsim.simulation import simulate
     from semsim_agents.sweeping.points import pack
 
-    if different := _different(recorded_versions(), versions):
-        return Refusal(different)
+    if told := other_versions(recorded_versions(), versions):
+        return Refusal(told)
     try:
         with _one_thread():
             results = simulate(TASKS[json.loads(text)["task"]].model_validate_json(text))
@@ -44,7 +44,8 @@ def measure(text: str, versions: dict[str, str | None]) -> bytes | Refusal:
     return pack(results)
 
 
-def _different(here: dict[str, str | None], there: dict[str, str | None]) -> str:
+def other_versions(here: dict[str, str | None], there: dict[str, str | None]) -> str:
+    """Say which versions on this worker are not the driver's; nothing if all are."""
     import platform
 
     names = [name for name, version in there.items() if here.get(name) != version]

@@ -72,6 +72,7 @@ class DeepJsccModel(_OneRate):
 class DeepJsccConfig(LearnedConfig):
     """DeepJSCC: five convolutions with PReLU at each end; knows no SNR."""
 
+    by_rows: ClassVar[bool] = True
     kind: Literal["deepjscc"] = "deepjscc"
     weights: Weights = "deepjscc-1-6"
     model: DeepJsccModel | None = None
@@ -117,6 +118,7 @@ class WittModel(_OneRate):
 class WittConfig(LearnedConfig):
     """WITT: Swin transformer stages with SNR modulation at both ends."""
 
+    by_rows: ClassVar[bool] = True
     kind: Literal["witt"] = "witt"
     weights: Weights = "witt"
     model: WittModel | None = None
@@ -155,6 +157,7 @@ class AdjsccVModel(Strict):
 class AdjsccVConfig(LearnedConfig):
     """ADJSCC-V: SNR attention, variable code length, an Oracle Network that predicts PSNR."""
 
+    by_rows: ClassVar[bool] = True
     kind: Literal["adjscc_v"] = "adjscc_v"
     weights: Weights = "adjscc-v"
     model: AdjsccVModel | None = None
@@ -164,6 +167,7 @@ class OracleConfig(PluginConfig):
     """The Oracle Network of an ADJSCC-V learns to predict its PSNR; the rest is held fixed."""
 
     room: ClassVar[str] = "objectives"
+    by_rows: ClassVar[bool] = True
     kind: Literal["oracle"] = "oracle"
     codec: Annotated[PluginConfig, PluginField("codecs")]
     """A trained ADJSCC-V."""
@@ -195,6 +199,7 @@ class SemVitModel(_OneRate):
 class SemVitConfig(LearnedConfig):
     """SemViT: two convolution layers, then a vision transformer layer, and the mirror of that."""
 
+    by_rows: ClassVar[bool] = True
     kind: Literal["semvit"] = "semvit"
     weights: Weights = "semvit"
     model: SemVitModel | None = None

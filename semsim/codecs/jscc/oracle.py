@@ -46,7 +46,7 @@ class OracleObjective:
         drawn = torch.randint(len(rates), (), generator=generator, device=generator.device)
         predicted_db, measured_db = self._compare(source, rates[int(drawn)])
         loss = F.mse_loss(predicted_db, measured_db)
-        yield Update("codec", loss, {"error_db": float(loss.detach().sqrt())})
+        yield Update("codec", loss, of_loss={"error_db": torch.sqrt})
 
     @torch.no_grad()
     def evaluate(self, source: Source) -> dict[str, float]:

@@ -48,6 +48,7 @@ class ViTDeepScModel(PatchModel):
 class TranGDeepScConfig(LearnedConfig):
     """TranGDeepSC: residual gated convolutions, 16 real symbols a patch of 2×2 pixels."""
 
+    by_rows: ClassVar[bool] = True
     kind: Literal["trangdeepsc"] = "trangdeepsc"
     weights: Weights = "trangdeepsc"
     model: TranGDeepScModel | None = None
@@ -56,6 +57,7 @@ class TranGDeepScConfig(LearnedConfig):
 class ViTDeepScConfig(LearnedConfig):
     """ViTDeepSC: transformer blocks in the place of TranGDeepSC's convolutions."""
 
+    by_rows: ClassVar[bool] = True
     kind: Literal["vitdeepsc"] = "vitdeepsc"
     weights: Weights = "vitdeepsc"
     model: ViTDeepScModel | None = None
@@ -65,6 +67,7 @@ class CotrainingConfig(PluginConfig):
     """Co-training of a student with a teacher, Algorithm 1 of the paper."""
 
     room: ClassVar[str] = "objectives"
+    by_rows: ClassVar[bool] = True
     kind: Literal["cotraining"] = "cotraining"
     student: Annotated[PluginConfig, PluginField("codecs")]
     """What is to learn from both the images and the teacher."""

@@ -38,11 +38,11 @@ class Cotraining:
         taught = self._image("teacher", source)
         teacher_loss = F.mse_loss(taught, source.image)
         taught = taught.detach()
-        yield Update("teacher", teacher_loss, {"teacher_psnr_db": _psnr_db(teacher_loss)})
+        yield Update("teacher", teacher_loss, of_loss={"teacher_psnr_db": _psnr_db})
         own = F.mse_loss(self._image("student", source), source.image)
-        yield Update("student", own, {"psnr_db": _psnr_db(own)})
+        yield Update("student", own, of_loss={"psnr_db": _psnr_db})
         disparity = F.mse_loss(self._image("student", source), taught)
-        yield Update("student", disparity, {"disparity_db": _psnr_db(disparity)})
+        yield Update("student", disparity, of_loss={"disparity_db": _psnr_db})
 
     def evaluate(self, source: Source) -> dict[str, float]:
         """PSNR of the student, then of the teacher, on held-out images."""
@@ -71,5 +71,5 @@ class Cotraining:
         return image
 
 
-def _psnr_db(mse: torch.Tensor) -> float:
-    return float(-10.0 * mse.detach().log10())
+def _psnr_db(mse: torch.Tensor) -> torch.Tensor:
+    return -10.0 * mse.log10()
