@@ -28,9 +28,9 @@ from semsim.results import Results
 from semsim.training.loop import Progress
 from semsim.training.recipe import Recipe
 from semsim.training.run import train_recipe
-from semsim_agents.data_parallel import Team, train_together
 from semsim_agents.sweeping.grid import read_grid
 from semsim_agents.sweeping.run import Workers, sweep_grid
+from semsim_agents.together.team import Team, train_together
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "downlink5.yaml"
 #: Two workers are to take at most one part in this many of the time of one.

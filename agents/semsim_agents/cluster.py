@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from semsim.errors import SemsimError
@@ -29,6 +29,21 @@ _LOUD = "ray.rllib", "ray.tune", "ray.train"
 
 
 @contextmanager
+def environment(values: Mapping[str, str], *restored: str) -> Iterator[None]:
+    """Have environment variables while the block runs; those ``restored`` are only put back."""
+    before = {name: os.environ.get(name) for name in (*values, *restored)}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
 def ray_session(
     workers: int | None = None, *, gpus: int | None = None, address: str | None = None
 ) -> Iterator[None]:
@@ -47,9 +62,7 @@ def ray_session(
     """
     import_triton_first()
     # Ray chooses how processes prove who they are, and leaves that in the environment.
-    before = {name: os.environ.get(name) for name in (*QUIET, "RAY_AUTH_MODE")}
-    os.environ.update(QUIET)
-    try:
+    with environment(QUIET, "RAY_AUTH_MODE"):
         try:
             import ray
         except ImportError as error:
@@ -78,9 +91,3 @@ def ray_session(
             yield
         finally:
             ray.shutdown()
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

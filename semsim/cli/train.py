@@ -93,7 +93,7 @@ def train(
         if alone:
             cards = train_recipe(checked, recipe, runs, where, resume=resume, report=report)
         else:
-            from semsim_agents.data_parallel import Team, train_together
+            from semsim_agents.together.team import Team, train_together
 
             team = Team(workers, address, where, cpus, retries)
             cards = train_together(checked, recipe, runs, team, resume=resume, report=report)

@@ -12,7 +12,6 @@ import platform
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,9 +23,9 @@ from semsim.training.gang import check_shareable
 from semsim.training.logs import Logs
 from semsim.training.loop import CHECKPOINT, Progress
 from semsim.training.recipe import Recipe
-from semsim_agents.cluster import ray_session
-from semsim_agents.gang_work import Order, work
-from semsim_agents.mailbox import Failed, Finished, Kept, Told, make_mailbox
+from semsim_agents.cluster import environment, ray_session
+from semsim_agents.together.mailbox import Failed, Finished, Kept, Told, make_mailbox
+from semsim_agents.together.work import Order, work
 
 #: What every worker runs.
 Work: TypeAlias = Callable[[Order], None]
@@ -111,7 +110,7 @@ def train_together(
     check_shareable(recipe, team.workers)
     team.check()
     here = team.workers * team.cpus if team.address is None else None
-    with ray_session(here, address=team.address), _settings(), Logs(folder) as log:
+    with ray_session(here, address=team.address), environment(_SETTINGS), Logs(folder) as log:
         _check_room(team)
         kept = folder / CHECKPOINT
         found = kept.read_bytes() if resume and kept.is_file() else None
@@ -200,20 +199,6 @@ def _trainer(team: Team, order: Order, task: Work, storage: str) -> Any:
             failure_config=FailureConfig(max_failures=team.retries),
         ),
     )
-
-
-@contextmanager
-def _settings() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in _SETTINGS}
-    os.environ.update(_SETTINGS)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _check_room(team: Team) -> None:

@@ -21,8 +21,8 @@ from semsim.training.loop import CHECKPOINT, Progress, Trainer
 from semsim.training.recipe import Recipe
 from semsim.training.run import write_products
 from semsim.triton_first import import_triton_first
-from semsim_agents.mailbox import Failed, Finished, Kept, Told
 from semsim_agents.sweeping.task import other_versions
+from semsim_agents.together.mailbox import Failed, Finished, Kept, Told
 
 T = TypeVar("T")
 

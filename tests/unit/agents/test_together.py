@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from semsim.cli.main import app
 from semsim.errors import ScenarioError, SemsimError
 from semsim.training.loop import CHECKPOINT, Progress, Trainer
-from semsim_agents import data_parallel
 from semsim_agents.cluster import ray_session
-from semsim_agents.data_parallel import Team, train_together
-from semsim_agents.gang_work import Order, work
+from semsim_agents.together import team
+from semsim_agents.together.team import Team, train_together
+from semsim_agents.together.work import Order, work
 from tests.unit.training.test_gang import together
 from tests.unit.training.test_loop import COTRAINING, JSCC, recipe
 
@@ -77,7 +77,7 @@ def test_a_worker_dies_and_the_weights_are_those_of_an_undisturbed_run(
 
         return train_together(*args, report=hear, task=deadly, **kwargs)
 
-    monkeypatch.setattr(data_parallel, "train_together", hindered)
+    monkeypatch.setattr(team, "train_together", hindered)
     written = tmp_path / "tiny.yaml"
     written.write_text(yaml.safe_dump(asked.model_dump(mode="json")), encoding="utf-8")
     command = ["train", str(written), "--folder", str(tmp_path / "ray"), "--quiet", "--resume"]
