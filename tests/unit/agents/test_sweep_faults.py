@@ -73,6 +73,7 @@ class Two:
 def two() -> Iterator[Two]:
     from ray.cluster_utils import Cluster
 
+    before = set(psutil.Process().children(recursive=True))
     one = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={**one, "include_dashboard": False})
     other = cluster.add_node(**one)
@@ -84,7 +85,7 @@ def two() -> Iterator[Two]:
         )
     finally:
         cluster.shutdown()
-    left = psutil.Process().children(recursive=True)
+    left = set(psutil.Process().children(recursive=True)) - before
     _, alive = psutil.wait_procs(left, timeout=PATIENCE_S)
     assert not [process.cmdline() for process in alive]
 
