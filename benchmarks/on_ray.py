@@ -8,7 +8,7 @@ A training is timed by its pace, images a second in the second half of its steps
 the same few seconds however long it lasts, and is in the seconds beside it. One worker trains
 without Ray, in one thread.
 
-    python -m benchmarks.on_ray --points 24
+    python -m benchmarks.on_ray --points 40
     python -m benchmarks.on_ray --what train --steps 100
 """
 
@@ -122,7 +122,7 @@ def main() -> None:
     """Print both times, and whether the results are the same."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--what", choices=("sweep", "train"), default="sweep")
-    options.add_argument("--points", type=int, default=24)
+    options.add_argument("--points", type=int, default=40)
     options.add_argument("--steps", type=int, default=100)
     asked = options.parse_args()
     busy = psutil.cpu_percent(interval=1.0)
