@@ -190,5 +190,6 @@ class AgentConfig(Strict):
             raise ValueError("actions: 'sac' acts on continuous ones only; take 'ppo'")
         folder = (info.context or {}).get("folder")
         if folder is not None and not self.scenario.is_absolute():
-            object.__setattr__(self, "scenario", Path(folder) / self.scenario)
+            # Whole, since processes of Ray's may work in folders of their own.
+            object.__setattr__(self, "scenario", (Path(folder) / self.scenario).resolve())
         return self

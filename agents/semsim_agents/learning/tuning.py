@@ -161,12 +161,20 @@ def _trial(values: dict[str, Any], text: str) -> None:
     Training(own, folder, told).run(resume=True)
 
 
+def _nobody(done: int, total: int, what: str) -> None:
+    """Tell nobody."""
+
+
 class _Watch(tune.Callback):  # type: ignore[misc]
     """Tells about trials as they go."""
 
     def __init__(self, total: int, report: Told) -> None:
         super().__init__()
         self._total, self._report, self._done = total, report, 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but who is told: Tune keeps a copy on disk, a progress bar stays here."""
+        return self.__dict__ | {"_report": _nobody}
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any

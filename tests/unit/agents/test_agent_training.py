@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,13 @@ def test_a_search_keeps_the_best(agent_config: Make, tmp_path: Path) -> None:
     wanted = {"samples": 2, "space": space, "grace_slots": 128, "reduction": 2}
     config = agent_config(STARVED, tune=wanted, reward="asinh")
     said: list[str] = []
-    table = tune_agent(config, tmp_path, report=lambda _done, _total, what: said.append(what))
+    lock = threading.RLock()  # a progress bar holds one, and cannot be pickled
+
+    def report(_done: int, _total: int, what: str) -> None:
+        with lock:
+            said.append(what)
+
+    table = tune_agent(config, tmp_path, report=report)
     assert len(table) == 2
     assert table["utility"].is_monotonic_decreasing
     best = AgentConfig.model_validate(yaml.safe_load((tmp_path / "best.yaml").read_text()))

@@ -314,14 +314,19 @@ def test_pictures(scenario: Any, name: str) -> None:
 
 
 def test_a_window_shows_the_same_and_closes() -> None:
-    pytest.importorskip("pygame")
+    pygame = pytest.importorskip("pygame")
     root = Path(__file__).parents[3] / "scenarios"
     env = DownlinkEnv(root / f"{STATIC}.yaml", render_mode="human")
     env.metadata = env.metadata | {"render_fps": 1000}
-    env.reset(seed=0)
-    env.step(np.zeros(16))
-    pickle.dumps(env)
+    drawn = DownlinkEnv(root / f"{STATIC}.yaml", render_mode="rgb_array")
+    for each in (env, drawn):
+        each.reset(seed=0)
+        each.step(np.zeros(16))
+    shown = pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
+    assert np.array_equal(shown, drawn.render())
+    assert pickle.loads(pickle.dumps(env)).render_mode == "human"  # noqa: S301 our own
     env.close()
+    assert not pygame.display.get_init()
     env.close()
 
 
