@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,22 @@ class Mixture:
     def sample(self, count: int, rng: np.random.Generator) -> Source:
         """Draw ``count`` images."""
         counts = rng.multinomial(count, self._share)
-        parts = [s.sample(int(n), rng) for s, n in zip(self._sources, counts, strict=True) if n]
-        return Source(image=torch.cat([part.image for part in parts]))
+        return _joined(
+            [s.sample(int(n), rng) for s, n in zip(self._sources, counts, strict=True) if n]
+        )
+
+
+def _joined(parts: list[Source]) -> Source:
+    """Return several sources as one; labels, captions and names stay where all have them."""
+    labels = [part.label for part in parts if part.label is not None]
+    captions = [part.caption for part in parts if part.caption is not None]
+    named = all(part.name for part in parts)
+    return Source(
+        image=torch.cat([part.image for part in parts]),
+        label=torch.cat(labels) if len(labels) == len(parts) else None,
+        caption=tuple(chain.from_iterable(captions)) if len(captions) == len(parts) else None,
+        name=tuple(chain.from_iterable(part.name for part in parts)) if named else (),
+    )
 
 
 class Trainer:
@@ -187,7 +202,7 @@ class Trainer:
         stream = self._streams.child("step", self.state.step)
         source = self._mixture.sample(self.recipe.batch, stream.numpy("data"))
         if self._part is not None:
-            source = Source(image=source.image[self._part.rows])
+            source = source.select(list(range(self.recipe.batch))[self._part.rows])
         source = source.to(self._device)
         if self._transmit is not None:
             self._transmit.seed(stream, self._part)
