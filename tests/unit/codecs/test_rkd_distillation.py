@@ -108,7 +108,7 @@ def test_the_first_stage_is_eq_23_and_moves_the_encoder_alone(tmp_path: Path) ->
 def test_explained_is_one_for_the_teacher_itself_and_nothing_for_its_mean(tmp_path: Path) -> None:
     algorithm = Trainer(recipe(tmp_path, FEATURES), tmp_path).objective
     source = recipe(tmp_path, FEATURES).evaluation.source.build().take(6)
-    codec = algorithm._codec.eval()
+    codec = algorithm._codec.eval().requires_grad_(False)
     algorithm._teacher = Teacher(_Describes(copy.deepcopy(codec)))
     assert algorithm.evaluate(source)["explained"] == pytest.approx(1.0)
     mean = codec.describe(source.image).mean(dim=0).detach()
