@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -70,10 +71,15 @@ def lead(images: pd.DataFrame, channel: str, system: str, rival: str) -> pd.Data
 def kept(
     images: pd.DataFrame, channel: str, system: str, rival: str, snr_db: float
 ) -> tuple[float, float, float]:
-    """Return the ratio of two accuracies in percent with its 95 % interval (delta method)."""
+    """Return the ratio of two accuracies in percent with its 95 % interval (delta method).
+
+    Of a rival that is never right there is none (NaN).
+    """
     rows = images[(images["channel"] == channel) & (images["snr_db"] == snr_db)]
     right = rows.pivot_table(index="image", columns="system", values="right", aggfunc="mean")
     own, other = right[system].astype(float), right[rival].astype(float)
+    if not other.any():
+        return math.nan, math.nan, math.nan
     ratio = float(own.mean() / other.mean())
     _, half = mean_interval(((own - ratio * other) / other.mean()).to_numpy())
     half = float(np.nan_to_num(half))

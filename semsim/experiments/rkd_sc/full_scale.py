@@ -7,6 +7,7 @@ from typing import Any
 from semsim.experiments.definition import Setting
 from semsim.experiments.rkd_sc.systems import (
     CLIP,
+    JUDGED,
     LABELS,
     PUBLISHED,
     RKD_SC,
@@ -86,7 +87,7 @@ def trained_as_published(dataset: str, setting: Setting) -> list[dict[str, Any]]
             },
             "link": {"channel": "awgn", "snr_db": 12 if label == T_DEEPSC else TRAINED_DB},
             "sources": [source],
-            "evaluation": {"source": held_out, "count": 500, "snr_db": [20, 5, -10]},
+            "evaluation": {"source": held_out, "count": JUDGED, "snr_db": [20, 5, -10]},
         }
         for label, codec in models.items()
     }

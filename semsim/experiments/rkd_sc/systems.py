@@ -17,6 +17,8 @@ LABELS = (TEACHER, RKD_SC, STUDENT, T_DEEPSC, RTSC)
 FASHION: dict[str, Any] = {"kind": "collection", "name": "fashion", "size": 32}
 TRAIN, TEST = {**FASHION, "split": "train"}, {**FASHION, "split": "test"}
 
+#: Held-out images by which trainings are judged.
+JUDGED = 500
 #: SNRs of stage 2 and of everything that it is compared with.
 TRAINED_DB = {"low": 5, "high": 20}
 
@@ -85,7 +87,7 @@ def distilled(
             "codec": {"kind": "rkd_sc", "weights": "random", "model": model},
         },
         "sources": [source],
-        "evaluation": {"source": held_out, "count": 500},
+        "evaluation": {"source": held_out, "count": JUDGED},
     }
     begun = train_all({"rkd-features": features}, setting)["rkd-features"]
 
@@ -102,7 +104,7 @@ def distilled(
             **second,
             "objective": {"kind": "rkd_joint", "senders": [sender]},
             "link": {"channel": "awgn", "snr_db": TRAINED_DB},
-            "evaluation": {"count": 500, "snr_db": [20, 5, -10]},
+            "evaluation": {"count": JUDGED, "snr_db": [20, 5, -10]},
         }
 
     ratios: list[float] = model["channel_coder"]["compression"]
