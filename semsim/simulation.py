@@ -229,7 +229,7 @@ class DownlinkRun:
         frame = pd.DataFrame(record.columns)
         sent = replace(allocation, rho=frame["rho_sent"].to_numpy())
         predicted = self.problem.utility(state.gain, sent)
-        frame["psnr_predicted_db"] = predicted.quality_db
+        frame["psnr_predicted_db"] = predicted.qualities
         frame["utility"] = float(proof.utility)
         frame["utility_bound"] = float(proof.upper_bound)
         frame["utility_sent"] = self._charged_utility(frame, frame["psnr_predicted_db"])
