@@ -298,30 +298,6 @@ class Trainable(Codec, Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """How a codec learns from one batch, where that is not how it sends one.
-
-    Attributes:
-        codec: stands in for the codec on this batch's way through the link.
-        loss: to be added to the objective's, a scalar.
-        figures: what to show while training.
-    """
-
-    codec: Codec
-    loss: Tensor
-    figures: dict[str, float] = field(default_factory=dict)
-
-
-@runtime_checkable
-class GivesLessons(Protocol):
-    """A :class:`Trainable` that has a loss of its own, or sends what passes no gradient."""
-
-    def lesson(self, source: Source, generator: torch.Generator) -> Lesson:
-        """Prepare a batch; ``generator`` decides what is left to chance."""
-        ...
-
-
 @runtime_checkable
 class Channel(Protocol):
     """A complex baseband channel with E|h|² = 1."""

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from semsim.codecs.learning import product_of
+from semsim.codecs.learning import GivesLessons, Lesson, product_of
 from semsim.errors import ScenarioError
 from semsim.training.config import EndToEndConfig
 from semsim.types import (
-    GivesLessons,
-    Lesson,
     Output,
     Product,
     Rate,

@@ -12,13 +12,13 @@ from semsim.codecs.complexity import count_flops, on_meta
 from semsim.codecs.layers.pixels import centred
 from semsim.codecs.layers.vector_quantizer import Quantized, VectorQuantizer
 from semsim.codecs.learned import LearnedCodec
+from semsim.codecs.learning import Lesson
 from semsim.codecs.t_deepsc.config import TDeepScConfig, TDeepScModel
 from semsim.codecs.t_deepsc.networks import SemanticDecoder, SemanticEncoder
 from semsim.types import (
     BitPayload,
     Csi,
     ImageShape,
-    Lesson,
     Output,
     Rate,
     Received,
