@@ -13,7 +13,16 @@ from semsim.codecs import checkpoints
 from semsim.codecs.weights_config import LearnedConfig
 from semsim.config import Strict
 from semsim.errors import CheckpointError
-from semsim.types import ImageShape, Rate
+from semsim.types import (
+    Csi,
+    ImageShape,
+    Output,
+    Payload,
+    Rate,
+    Received,
+    ReceivedBits,
+    Source,
+)
 
 
 class LearnedCodec(nn.Module, ABC):
@@ -62,6 +71,18 @@ class LearnedCodec(nn.Module, ABC):
     @abstractmethod
     def _build(self, model: Any) -> None:
         """Make the layers for the sizes in ``model``, in single precision on the CPU."""
+
+    @abstractmethod
+    def rates(self, shape: ImageShape) -> tuple[Rate, ...]:
+        """Return the operating points for images of ``shape``."""
+
+    @abstractmethod
+    def encode(self, source: Source, csi: Csi, rate: Rate) -> Payload:
+        """Turn a batch into one payload an image."""
+
+    @abstractmethod
+    def decode(self, received: Received | ReceivedBits, csi: Csi, rate: Rate) -> Output:
+        """Make of what arrived what the receiver wants."""
 
     @cached_property
     def weight_hashes(self) -> dict[str, str]:
