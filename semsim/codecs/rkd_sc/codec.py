@@ -59,14 +59,16 @@ class RkdSc(FeatureCodec):
             raise ValueError(f"it takes RGB images, got {channels} channels")
         part = self.model.encoder
         if isinstance(part, StagedModel):
-            if part.stem == "pooled" and min(height, width) < 3:
+            least = {"pooled": 3, "halved": 2, "whole": 1}[part.stem]
+            if min(height, width) < least:
                 raise ValueError(
-                    f"a pooled stem needs sides of at least 3 pixels, got {height}×{width}"
+                    f"a {part.stem} stem needs sides of at least {least} pixels, got "
+                    f"{height}×{width}"
                 )
         elif height % part.patch or width % part.patch:
             raise ValueError(f"patches of {part.patch} pixels do not divide {height}×{width}")
         ratios = self.model.channel_coder.compression
-        return {f"ratio={ratio:g}": values_sent(ratio, FEATURES) for ratio in ratios}
+        return {ratio_name(ratio): values_sent(ratio, FEATURES) for ratio in ratios}
 
     def describe(self, image: Tensor) -> Tensor:
         """``[B, 3, H, W]`` in 0..1 to the semantic features h, ``[B, 512]`` (eq. 1)."""
@@ -75,10 +77,19 @@ class RkdSc(FeatureCodec):
 
     def features(self, image: Tensor, csi: Csi, rate: Rate) -> Tensor:
         """``[B, 3, H, W]`` to z, ``[B, k]`` (eq. 1-2)."""
+        return self.values(self.describe(image), csi, rate)
+
+    def values(self, described: Tensor, csi: Csi, rate: Rate) -> Tensor:
+        """h, ``[B, 512]``, to z, ``[B, k]`` (eq. 2)."""
         count = self.feature_counts(rate.shape)[rate.name]
-        return self.channel_coder.encode(self.describe(image), snr_db(csi), count)
+        return self.channel_coder.encode(described, snr_db(csi), count)
 
     def output(self, features: Tensor, csi: Csi, rate: Rate) -> Output:  # noqa: ARG002
         """z̃, ``[B, k]``, to logits ``[B, classes]`` and features ``[B, 512]`` (eq. 4-5)."""
         heard = self.channel_coder.decode(features, snr_db(csi))
         return Output(logits=self.semantic_decoder(heard).float(), features=heard.float())
+
+
+def ratio_name(ratio: float) -> str:
+    """Return what the rate of a compression ratio is called."""
+    return f"ratio={ratio:g}"
