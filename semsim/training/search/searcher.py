@@ -95,6 +95,11 @@ class Searcher:
             torch.manual_seed(int(self._streams.numpy("weights").integers(2**62)))
             network = SearchNetwork(recipe.model, coder)
             architecture = Architecture(recipe.method.temperature)
+            self.teacher = (
+                teacher(recipe.method.teacher, device)
+                if isinstance(recipe.method, KdlDarts)
+                else None
+            )
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.architecture = architecture.to(device)
         self.losses = Losses(recipe.method, self._transmit, device)
@@ -141,12 +146,11 @@ class Searcher:
         return self._found(rows)
 
     def _ask_teacher(self) -> None:
-        if not isinstance(self.recipe.method, KdlDarts):
+        if self.teacher is None:
             return
-        known = teacher(self.recipe.method.teacher, self._device)
         with arithmetic(self.recipe.precision, self._device):
-            self._learnt.learn_from(known)
-            self._judged.learn_from(known)
+            self._learnt.learn_from(self.teacher)
+            self._judged.learn_from(self.teacher)
 
     def _epoch(self, epoch: int) -> Iterator[tuple[Batch, Batch]]:
         stream = self._streams.child("epoch", epoch)
