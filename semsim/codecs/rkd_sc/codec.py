@@ -7,8 +7,16 @@ from torch import Tensor, nn
 from semsim.codecs.analog import FeatureCodec
 from semsim.codecs.layers.csi import snr_db
 from semsim.codecs.layers.pixels import centred
+from semsim.codecs.rkd_sc.clip import ClipTower
 from semsim.codecs.rkd_sc.coders import Cat, ChannelCoder, Dense, values_sent
-from semsim.codecs.rkd_sc.config import CatModel, RkdScConfig, RkdScModel, StagedModel
+from semsim.codecs.rkd_sc.config import (
+    CatModel,
+    ClipModel,
+    RkdScConfig,
+    RkdScModel,
+    StagedModel,
+    TransformerModel,
+)
 from semsim.codecs.rkd_sc.space import FEATURES, StagedEncoder
 from semsim.codecs.rkd_sc.vision_transformer import VisionTransformer
 from semsim.types import Csi, ImageShape, Output, Rate
@@ -36,17 +44,20 @@ class RkdSc(FeatureCodec):
     Model = RkdScModel
 
     def _build(self, model: RkdScModel) -> None:
-        part = model.encoder
-        self.semantic_encoder: nn.Module = (
-            StagedEncoder(part.blocks, part.stem, part.heads, part.positions)
-            if isinstance(part, StagedModel)
-            else VisionTransformer(part, FEATURES)
-        )
+        self.semantic_encoder = self._encoder(model.encoder)
         coder = model.channel_coder
         self.channel_coder: ChannelCoder = (
             Cat(coder, FEATURES) if isinstance(coder, CatModel) else Dense(coder, FEATURES)
         )
         self.semantic_decoder = nn.Linear(FEATURES, model.classes)
+
+    def _encoder(self, part: StagedModel | TransformerModel | ClipModel) -> nn.Module:
+        if isinstance(part, StagedModel):
+            return StagedEncoder(part.blocks, part.stem, part.heads, part.positions)
+        if isinstance(part, TransformerModel):
+            return VisionTransformer(part, FEATURES)
+        # A checkpoint fills the tower; only a new codec starts from CLIP's weights.
+        return ClipTower(part, pretrained=self.checkpoint is None)
 
     def feature_counts(self, shape: ImageShape) -> dict[str, int]:
         """Values sent by compression ratio; they do not depend on the image's size.
@@ -65,7 +76,7 @@ class RkdSc(FeatureCodec):
                     f"a {part.stem} stem needs sides of at least {least} pixels, got "
                     f"{height}×{width}"
                 )
-        elif height % part.patch or width % part.patch:
+        elif isinstance(part, TransformerModel) and (height % part.patch or width % part.patch):
             raise ValueError(f"patches of {part.patch} pixels do not divide {height}×{width}")
         ratios = self.model.channel_coder.compression
         return {ratio_name(ratio): values_sent(ratio, FEATURES) for ratio in ratios}

@@ -65,6 +65,17 @@ class TransformerModel(Strict):
     """Side of the learned position embedding, in patches; 14 for 224 pixels."""
 
 
+class ClipModel(Strict):
+    """CLIP's image tower by open_clip, which fetches its weights or reads them from a file."""
+
+    kind: Literal["open_clip"] = "open_clip"
+    model: str = "ViT-B-16"
+    """A model of open_clip whose embedding has 512 values; OpenAI's weights were trained with
+    `ViT-B-16-quickgelu`."""
+    pretrained: str = "openai"
+    """A tag of open_clip's, or a file of weights."""
+
+
 class CatModel(Strict):
     """The channel-aware transformer at both ends."""
 
@@ -106,7 +117,7 @@ class RkdScModel(Strict):
 
     classes: int = Field(10, ge=2)
     """Classes to tell apart."""
-    encoder: StagedModel | TransformerModel = Field(StagedModel(), discriminator="kind")
+    encoder: StagedModel | TransformerModel | ClipModel = Field(StagedModel(), discriminator="kind")
     """What makes features of an image."""
     channel_coder: CatModel | DenseModel = Field(CatModel(), discriminator="kind")
     """What makes values to send of features, and features of what arrives."""
@@ -132,18 +143,8 @@ class CodecTeacher(Strict):
     """Whose; a name of `semsim zoo`, or a file."""
 
 
-class OpenClipTeacher(Strict):
-    """CLIP's image tower by open_clip, which downloads its weights or reads a local file."""
-
-    kind: Literal["open_clip"] = "open_clip"
-    model: str = "ViT-B-16"
-    """A model of open_clip whose embedding has 512 values."""
-    pretrained: str = "openai"
-    """A tag of open_clip's, or a file of weights."""
-
-
 #: Whose features are learnt.
-TeacherConfig: TypeAlias = Annotated[CodecTeacher | OpenClipTeacher, Field(discriminator="kind")]
+TeacherConfig: TypeAlias = Annotated[CodecTeacher | ClipModel, Field(discriminator="kind")]
 
 
 class RkdFeaturesConfig(PluginConfig):

@@ -9,12 +9,12 @@ import pandas as pd
 
 from semsim.experiments.definition import Setting, Verdict
 from semsim.experiments.ftsc.datasets import data_root
+from semsim.experiments.rkd_sc.systems import CLIP
 from semsim.experiments.searches import Searched, search_all
 from semsim.experiments.trainings import train_all
 from semsim.experiments.verdicts import of_leads
 from semsim.statistics import mean_interval
 
-PAPER = "Ding et al., RKD-SC"
 DARTS, KDL = "DARTS", "KDL-DARTS"
 SEEDS = (1, 2, 3)
 #: What both methods search through, and what is trained afterwards (Section IV-A1).
@@ -121,7 +121,7 @@ def search_both(setting: Setting) -> dict[tuple[str, str, int], Searched]:
 
 def _teachers(setting: Setting, sets: list[DataSet]) -> dict[str, dict[str, Any]]:
     if setting.scale == "paper":
-        return {data.name: {"kind": "open_clip"} for data in sets}
+        return {data.name: CLIP for data in sets}
     recipe = {
         "objective": {
             "kind": "classification",

@@ -18,7 +18,6 @@ from semsim.experiments.definition import (
 from semsim.experiments.rkd_sc.architectures import (
     DARTS,
     KDL,
-    PAPER,
     SEEDS,
     course,
     final,
@@ -26,6 +25,7 @@ from semsim.experiments.rkd_sc.architectures import (
     search_both,
     smaller,
 )
+from semsim.experiments.rkd_sc.systems import PAPER
 from semsim.experiments.verdicts import of_leads
 from semsim.report.cells import Table
 from semsim.report.searches import search_figure
@@ -70,10 +70,10 @@ def show(measured: Measured) -> list[Table]:
     gains = [
         (
             data,
-            f"{stated(said, data, 'accuracy_gain'):.0%}",
-            f"{stated(said, data, 'reduction'):.1%}",
+            f"{stated(own, KDL, 'accuracy gain %'):g} %",
+            f"{stated(own, KDL, 'fewer parameters %'):g} %",
         )
-        for data in said["system"].unique()
+        for data, own in said.groupby("dataset", sort=False)
     ]
     paper = Table(
         "The paper's gains of KDL-DARTS over DARTS",

@@ -14,19 +14,18 @@ from semsim.experiments.definition import (
     Tables,
     Verdict,
     published,
-    stated,
 )
 from semsim.experiments.rkd_sc.architectures import (
     DARTS,
     JUDGED_DB,
     KDL,
-    PAPER,
     SEEDS,
     reduction,
     search_both,
     smaller,
     train_found,
 )
+from semsim.experiments.rkd_sc.systems import PAPER
 from semsim.experiments.verdicts import together
 from semsim.report.cells import Table
 from semsim.statistics import mean_interval
@@ -77,7 +76,8 @@ def show(measured: Measured) -> list[Table]:
     heads = ("search", "blocks", "L1", "L2", "L3", "L4", "total", f"% at {JUDGED_DB} dB")
     said = published("rkd_sc", "table3")
     paper = [
-        (system, f"{stated(said, system, 'parameters') / 1e6:.3f}") for system in said["system"]
+        (f"{row['dataset']}, {row['system']}", f"{row['value'] / 1e6:.3f}")
+        for row in said.to_dict(orient="records")
     ]
     return [
         Table("Parameters in millions and accuracy after training", heads, tuple(rows)),
