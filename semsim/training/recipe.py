@@ -38,6 +38,12 @@ class Optimizer(Strict):
     matrix_factor: float = Field(2.0, gt=0)
     """Learning rate of Muon over that of AdamW; both are scaled to updates of like size."""
 
+    @model_validator(mode="after")
+    def _momentum_of_sgd(self) -> Optimizer:
+        if self.momentum and self.kind != "sgd":
+            raise ValueError(f"'momentum' is for 'sgd'; {self.kind!r} has its own")
+        return self
+
 
 class LinkSettings(Strict):
     """What codecs are trained through."""
@@ -74,7 +80,7 @@ class Named(Strict):
     """What a checkpoint belongs to."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    """Name of what comes of it."""
+    """Name of the weights, or of whatever else comes of it."""
 
 
 class Recipe(Named):

@@ -144,7 +144,7 @@ class State:
         if not _same(kept["recipe"], recipe):
             raise CheckpointError(
                 f"{path}: made by another version of recipe {recipe.name!r}; "
-                "train without --resume or give another --folder"
+                "begin anew with --fresh, or in another folder"
             )
         self.fill(kept)
         for name, several in self.optimizers.items():

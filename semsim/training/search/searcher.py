@@ -79,6 +79,13 @@ class Searcher:
         folder: where the checkpoint is.
         device: where to compute.
 
+    Attributes:
+        network: the supernet with its classifier.
+        architecture: the weights of its candidates.
+        teacher: whose features it learns; ``None`` for DARTS.
+        losses: of both problems.
+        state: all that is kept to go on.
+
     Raises:
         ScenarioError: if the images do not suit the recipe.
         CheckpointError: if the teacher's weights cannot be had.
