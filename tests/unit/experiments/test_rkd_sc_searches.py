@@ -17,15 +17,20 @@ TEACHER = {"kind": "codec", "weights": "random"}
 def keep(tmp_path_factory: pytest.TempPathFactory):
     patch = pytest.MonkeyPatch()
     tiny = architectures.DataSet(
-        "tiny", 10, {**IMAGES, "split": "train"}, {**IMAGES, "split": "test"}
+        "tiny",
+        10,
+        {**IMAGES, "split": "train"},
+        {**IMAGES, "split": "test"},
+        judged=8,
+        images=16,
+        epochs=1,
     )
     patch.setattr(architectures, "data_sets", lambda _: [tiny])
     patch.setattr(architectures, "_teachers", lambda *_: {"tiny": TEACHER})
     patch.setattr(architectures, "SEEDS", (1, 2))
     # Batch statistics of so few values need single precision.
-    few = {"images": 16, "judged": 4, "batch": 4, "epochs": 1, "precision": "float32"}
+    few = {"judged": 4, "batch": 4, "precision": "float32"}
     patch.setattr(architectures, "_SMALL", {**architectures._SMALL, **few})
-    patch.setattr(architectures, "_TEST_IMAGES", 8)
     patch.setattr(architectures, "_TRAINED_STEPS", 1)
     yield tmp_path_factory.mktemp("keep")
     patch.undo()
