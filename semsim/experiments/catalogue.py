@@ -27,6 +27,8 @@ _EXPERIMENTS = {
     "rkdsc-fig6": "semsim.experiments.rkd_sc.fig6",
     "rkdsc-table2": "semsim.experiments.rkd_sc.table2",
     "rkdsc-fig8": "semsim.experiments.rkd_sc.fig8",
+    "rkdsc-fig7": "semsim.experiments.rkd_sc.fig7",
+    "rkdsc-table3": "semsim.experiments.rkd_sc.table3",
     "allocation-gap": "semsim.experiments.allocation.gap",
     "agents-gap": "semsim_agents.gap.experiment",
 }
