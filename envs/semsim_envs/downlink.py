@@ -73,7 +73,8 @@ class DownlinkEnv(SlotEnv):
     is sent, and as many seconds as the gain allows. ``quality="measured"``: the images went through
     codec and channel. ``info`` has the parts ``quality``, ``delay`` and ``energy`` (of which the
     first less the others is the utility), and by user ``user_quality`` (PSNR in dB, or accuracy of
-    a user of labels: 0 or 1 where it is measured), ``delay_s`` (both 0 where nothing was delivered), ``energy_j``, ``delivered``, and what was allocated: ``rho``, ``b_hz``, ``p_w``.
+    a user of labels: 0 or 1 where it is measured), ``delay_s`` (both 0 where nothing was
+    delivered), ``energy_j``, ``delivered``, and what was allocated: ``rho``, ``b_hz``, ``p_w``.
 
     ## Starting State
 

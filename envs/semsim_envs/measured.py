@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from semsim.engine.downlink import Downlink, SlotRecord
+from semsim.engine.judging import qualities
 from semsim.engine.topology import Places
 from semsim.simulation import DownlinkRun
 from semsim.types import Allocation, DownlinkState, Waiting
@@ -76,7 +77,7 @@ class MeasuredCell:
         )
         columns, users = record.columns, self._cell.users
         delivered = np.array(columns.get("delivered", [1] * users)) > 0
-        quality = np.array(columns["psnr_db"])
+        quality = qualities(columns, self.engine.gets)
         config = self._cell.problem.config
         dynamics = self._cell.scenario.dynamics
         energy = None if dynamics is None else dynamics.energy

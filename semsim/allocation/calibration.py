@@ -121,8 +121,8 @@ class Calibration(Strict):
             )
         if best.fitted.slope <= 0:
             raise SemsimError(
-                f"{QUALITIES[self.delivers]} does not rise with ρ (slope {best.fitted.slope:.3f} at "
-                f"{best.snr_db:g} dB), so that allocation has nothing to weigh: leave out the "
+                f"{QUALITIES[self.delivers]} does not rise with ρ (slope {best.fitted.slope:.3f} "
+                f"at {best.snr_db:g} dB), so that allocation has nothing to weigh: leave out the "
                 "rates that bring nothing, or train them longer"
             )
         return best.fitted
@@ -139,9 +139,7 @@ def fitted(snr_db: float, points: tuple[RatePoint, ...]) -> CurveFit:
     arrived = [point for point in points if not point.lost]
     rho = [point.rho for point in arrived]
     if len(set(rho)) < 2:
-        return CurveFit(
-            snr_db=snr_db, offset=None, slope=None, rmse=None, r2=None, points=points
-        )
+        return CurveFit(snr_db=snr_db, offset=None, slope=None, rmse=None, r2=None, points=points)
     found = fit(rho, [point.quality for point in arrived])
     return CurveFit(
         snr_db=snr_db,

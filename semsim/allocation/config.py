@@ -51,7 +51,7 @@ class UtilityConfig(Strict):
     """What a slot is worth: U of FTSC eq. (24). The factors A, B and C printed there are 1."""
 
     lambda_quality: float = Field(0.33, ge=0)
-    """λ_1, per unit of a user's quality: dB of PSNR, or accuracy (0 to 1) of one who gets labels."""
+    """λ_1, per unit of a user's quality: dB of PSNR, or accuracy (0 to 1) of who gets labels."""
     lambda_delay: float = Field(0.33, ge=0)
     """λ_2, per second of the slowest user."""
     lambda_energy: float = Field(0.33, ge=0)
@@ -67,8 +67,8 @@ class UtilityConfig(Strict):
     """When each image must be there at the latest, for all users or one a user; `exact`, `slsqp`
     and `branch_and_bound` keep it."""
     least_quality: ForUsers | None = None
-    """The quality that each user is promised, by its curve and in its unit (dB, or accuracy 0 to 1);
-    kept by the same allocators."""
+    """The quality that each user is promised, by its curve and in its unit (dB, or accuracy from 0
+    to 1); kept by the same allocators."""
     quality_curve: CurveConfig = "paper"
     """Q over ρ: ``paper``, the constants of eq. (8), fitted to faces; ``calibrated``, the curve
     that ships for each user's codec, weights and images; `{path: …}`, curves of `semsim calibrate`;

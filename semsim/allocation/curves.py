@@ -50,8 +50,8 @@ def quality_curve(
     A measured curve stands for a codec with certain weights and for images of one size: PSNR at
     the same ρ moves by several dB between 64×64 and 256×256, as much as calibration is to mend,
     so another size is refused. A curve that ships, which nobody has picked for the images at hand,
-    also insists on the user's own source; with a curve file, whether it speaks for other images of that
-    size is for the one who names it to say.
+    also insists on the user's own source; with a curve file, whether it speaks for other images of
+    that size is for the one who names it to say.
 
     Args:
         chosen: ``utility.quality_curve`` of a scenario.

@@ -25,7 +25,8 @@ def delivered_utility(
     Args:
         config: the weights.
         delivered: ``[..., N]`` bool.
-        qualities: ``[..., N]`` of what was delivered (PSNR of an image, 0 or 1 of a label); looked at nowhere else.
+        qualities: ``[..., N]`` of what was delivered (PSNR of an image, 0 or 1 of a label); looked
+            at nowhere else.
         delay_s: ``[..., N]`` their delays; looked at nowhere else.
         energy_j: ``[..., N]``.
     """

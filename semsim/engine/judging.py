@@ -31,6 +31,17 @@ def qualities(columns: Mapping[str, Any], gets: Sequence[Delivers]) -> Array:
     return np.array([columns[COUNTED[kind]][user] for user, kind in enumerate(gets)], dtype=float)
 
 
+def told(row: Mapping[str, Any]) -> str:
+    """Say of one user what arrived, for captions.
+
+    >>> told({"psnr_db": 30.123}), told({"psnr_db": math.nan, "label": 3.0, "predicted": 5.0})
+    ('30.1 dB', 'class 5, sent 3')
+    """
+    if math.isnan(row.get("label", math.nan)):
+        return f"{row['psnr_db']:.1f} dB"
+    return f"class {row['predicted']:.0f}, sent {row['label']:.0f}"
+
+
 def measure(
     source: Source, delivery: Delivery, gets: Delivers, *, labels: bool
 ) -> tuple[Tensor, list[dict[str, Any]]]:

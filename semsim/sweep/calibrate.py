@@ -68,7 +68,8 @@ def calibrate(
     _check([rates[key] for key in asked])
     results = sweep(scenario, workers=workers, keep=keep, report=report)
     points = {
-        snr_db: tuple(_points(results, snr_db, rates, kind)) for snr_db in sorted(scenario.snrs_db())
+        snr_db: tuple(_points(results, snr_db, rates, kind))
+        for snr_db in sorted(scenario.snrs_db())
     }
     calibration = Calibration(
         command=command,

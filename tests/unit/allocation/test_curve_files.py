@@ -98,7 +98,7 @@ def test_a_fit_of_fewer_than_two_rates_is_none() -> None:
     ("fits", "message"),
     [
         ([fit_at(20, 40, 3, lost=2)], r"at 20 dB, the highest SNR.* r0 \(2 lost\)"),
-        ([fit_at(20, 40, -1)], r"does not rise with ρ \(slope -1\.\d+ at 20 dB\)\"),
+        ([fit_at(20, 40, -1)], r"does not rise with ρ \(slope -1\.\d+ at 20 dB\)"),
     ],
 )
 def test_what_allocation_cannot_use(tmp_path: Path, fits: Any, message: str) -> None:
