@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from semsim.errors import ScenarioError, SemsimError
 
 SHAPE = (3, 64, 64)
 SOURCE = PhotosConfig(size=64)
-WEBP = CodecInUse(ClassicalConfig(format="webp"))
+WEBP = CodecInUse(ClassicalConfig(format="webp"), SOURCE)
 HASHES = {"[4,2]": "a" * 64, "[2,2]": "b" * 64}
-FTSC = CodecInUse(FtscConfig(scalings=("[4,2]", "[2,2]")), HASHES)
+FTSC = CodecInUse(FtscConfig(scalings=("[4,2]", "[2,2]")), SOURCE, HASHES)
 
 
 def fit_at(snr_db: float, a: float, b: float, lost: int = 0, rates: int = 3) -> Any:
@@ -72,9 +73,9 @@ def saved(path: Path, **fields: Any) -> Path:
     return path
 
 
-def curve(chosen: object, users: list[CodecInUse], **images: Any) -> Any:
+def curve(chosen: object, users: list[CodecInUse], source: Any = SOURCE, shape: Any = SHAPE) -> Any:
     checked = UtilityConfig.model_validate({"quality_curve": chosen}).quality_curve
-    return quality_curve(checked, users, **({"source": SOURCE, "shape": SHAPE} | images))
+    return quality_curve(checked, [replace(user, source=source) for user in users], shape)
 
 
 def test_a_file_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -169,7 +170,7 @@ def test_the_same_weights_under_another_name_are_the_same(tmp_path: Path) -> Non
     renamed = FtscConfig.model_validate(
         {"scalings": ["[4,2]", "[2,2]"], "weights": {"[4,2]": {"path": "copy.safetensors"}}}
     )
-    found = curve({"path": str(path)}, [CodecInUse(renamed, HASHES)])
+    found = curve({"path": str(path)}, [CodecInUse(renamed, SOURCE, HASHES)])
     usual = curve({"path": str(path)}, [FTSC])
     assert (found.offset, found.slope) == (usual.offset, usual.slope)
 
@@ -178,11 +179,15 @@ def test_the_same_weights_under_another_name_are_the_same(tmp_path: Path) -> Non
     ("user", "images", "message"),
     [
         (
-            CodecInUse(FTSC.config, HASHES | {"[2,2]": "c" * 64}),
+            CodecInUse(FTSC.config, SOURCE, HASHES | {"[2,2]": "c" * 64}),
             {},
             r"ftsc\.yaml \(photos of 64×64\): measured with other weights of codec 'ftsc'",
         ),
-        (CodecInUse(FtscConfig(), HASHES), {}, r"no curve is for codec 'ftsc' with these options"),
+        (
+            CodecInUse(FtscConfig(), SOURCE, HASHES),
+            {},
+            r"no curve is for codec 'ftsc' with these options",
+        ),
         (FTSC, {"shape": (3, 128, 128)}, r"another size than the scenario's, 128×128"),
     ],
 )
@@ -210,7 +215,9 @@ def test_a_named_file_may_speak_for_other_images_of_its_size(tmp_path: Path) -> 
 
 # What ships.
 DEFAULT = CodecInUse(
-    FtscConfig(), {name: zoo.card(f"ftsc-{name[1]}-2").sha256 for name in FtscConfig().scalings}
+    FtscConfig(),
+    SOURCE,
+    {name: zoo.card(f"ftsc-{name[1]}-2").sha256 for name in FtscConfig().scalings},
 )
 SHIPPED = {"source": PhotosConfig(size=256), "shape": (3, 256, 256)}
 
@@ -226,13 +233,13 @@ def test_the_default_ftsc_has_a_curve_of_its_shipped_weights() -> None:
 @pytest.mark.parametrize(
     ("user", "images", "message"),
     [
-        (CodecInUse(FtscConfig(), HASHES), SHIPPED, "measured with other weights"),
+        (CodecInUse(FtscConfig(), SOURCE, HASHES), SHIPPED, "measured with other weights"),
         (WEBP, SHIPPED, "the shipped curves: no curve is for codec 'classical'"),
         (DEFAULT, {}, "another size than the scenario's, 64×64"),
         (
             DEFAULT,
             SHIPPED | {"source": PhotosConfig(split="train")},
-            "other images than the scenario's; to use it all the same, name the file",
+            "other images than the user's; to use it all the same, name the file",
         ),
     ],
 )
@@ -241,6 +248,19 @@ def test_the_shipped_curve_holds_for_its_own_images_and_weights_only(
 ) -> None:
     with pytest.raises(ScenarioError, match=rf"utility\.quality_curve: .*{message}"):
         curve("calibrated", [user], **images)
+
+
+def test_labels_have_curves_of_accuracy(tmp_path: Path) -> None:
+    images = saved(tmp_path / "images.yaml", codecs=owner(WEBP))
+    labels = replace(FTSC, delivers="label")
+    for chosen in ("paper", {"offset_db": 40, "slope_db": 3}):
+        with pytest.raises(ScenarioError, match="user 1 gets labels by codec 'ftsc'"):
+            curve(chosen, [WEBP, labels])
+    fits = [fit_at(20, 0.9, 0.01)]
+    saved(tmp_path / "labels.yaml", codecs=owner(FTSC), delivers="label", fits=fits)
+    both = curve({"path": str(tmp_path)}, [WEBP, labels])
+    assert both.slope == pytest.approx([read(images).curve.slope, fits[0].slope])
+    assert "of accuracy" in both.origin
 
 
 def test_the_scenario_file_says_it_in_every_form(tmp_path: Path) -> None:
