@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from semsim.config import PluginConfig, PluginField, Strict
-from semsim.link.config import PowerConstraint, SnrConvention
+from semsim.link.config import ModemConfig, PowerConstraint, SnrConvention
 from semsim.spans import Level
 from semsim.training.sources import BOTH_FORMS, LISTED
 
@@ -55,6 +55,8 @@ class LinkSettings(Strict):
     """`none` reproduces papers that ignore the power constraint."""
     snr_convention: SnrConvention = "es_n0"
     """What an SNR means; the others reproduce public codes."""
+    modem: ModemConfig = ModemConfig()
+    """How codecs that send bits do it; symbols need none."""
 
 
 class EarlyStop(Strict):
