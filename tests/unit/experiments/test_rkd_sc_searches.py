@@ -29,7 +29,7 @@ def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         epochs=1,
     )
     monkeypatch.setattr(architectures, "data_sets", lambda _: [tiny])
-    monkeypatch.setattr(architectures, "_teachers", lambda *_: {"tiny": TEACHER})
+    monkeypatch.setattr(architectures, "_SHIPPED", TEACHER)
     monkeypatch.setattr(architectures, "SEEDS", (1, 2))
     # Batch statistics of so few values need single precision.
     few = {"judged": 4, "batch": 4, "precision": "float32"}
