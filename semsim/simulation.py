@@ -37,7 +37,7 @@ from semsim.engine.downlink import Downlink, SlotRecord
 from semsim.engine.dynamics.downlink import DynamicDownlink
 from semsim.engine.dynamics.figures import figures_of
 from semsim.engine.dynamics.pictures import FirstRequests
-from semsim.engine.judging import qualities, told
+from semsim.engine.judging import NO_LABELS, qualities, told
 from semsim.engine.topology import Places, draw_bearings_rad, draw_places
 from semsim.engine.traffic import UserSources
 from semsim.errors import ScenarioError
@@ -113,6 +113,7 @@ class DownlinkRun:
                 configs, scenario.user_sources(), self.user_codecs, strict=True
             )
         ]
+        self._check_labels()
         curve = quality_curve(scenario.utility.quality_curve, users, shape)
         ftsc = FtscOperations(shape, scenario.compute).computing
         takes = (
@@ -123,6 +124,22 @@ class DownlinkRun:
         of_users = tuple(tuple(r.rho for r in rates[codec]) for codec in self.user_codecs)
         self.problem = Problem(budget, scenario.utility, curve, of_users)
         self.seconds = {"build": time.perf_counter() - started}
+
+    def _check_labels(self) -> None:
+        for user, kind in enumerate(self.gets):
+            source = self.sources.of(user)
+            if kind == "label" and source.sample(1, np.random.default_rng(0)).label is None:
+                raise ScenarioError(
+                    f"{self.scenario.name}: user {user} gets labels by codec "
+                    f"'{self.scenario.user_codecs()[user].kind}', but look at its source: "
+                    f"{NO_LABELS}"
+                )
+        if self.scenario.utility.quality == "min" and len(set(self.gets)) > 1:
+            raise ScenarioError(
+                f"{self.scenario.name}: utility.quality: 'min' looks for the worst user, but some "
+                "get images and others labels, and PSNR does not compare with accuracy; set it to "
+                "sum or mean, with a 'weight' for each user"
+            )
 
     def engine(self) -> Downlink:
         """A fresh downlink at its first slot."""
@@ -213,7 +230,7 @@ class DownlinkRun:
                 if firsts is not None:
                     firsts.look(record)
                 elif record.slot == 0:
-                    pictures[name] = _pictures(record, frame)
+                    pictures[name] = _pictures(record, frame, engine)
                 done += 1
             if firsts is not None:
                 pictures[name] = firsts.pictures()
@@ -375,9 +392,10 @@ def _common_shape(scenario: DownlinkScenario, sources: dict[PluginConfig, Any]) 
     return shape
 
 
-def _pictures(record: SlotRecord, frame: pd.DataFrame) -> Pictures:
+def _pictures(record: SlotRecord, frame: pd.DataFrame, engine: Downlink) -> Pictures:
     rows = frame.to_dict(orient="records")
     captions = tuple(
         f"user {row['user']}: {told(row)} at ρ = {row['rho_sent']:.4f}" for row in rows
     )
-    return Pictures(record.source.image.cpu(), record.received.cpu(), captions)
+    words = tuple(engine.answer(row) for row in rows)
+    return Pictures(record.source.image.cpu(), record.received.cpu(), captions, words)

@@ -52,7 +52,7 @@ class DownlinkEnv(SlotEnv):
     | field | meaning | 0 and 1 are |
     |---|---|---|
     | gain | reported gain, in dB | middle and top of `gain_range_db`; -1 its bottom |
-    | quality | PSNR of the user's last image | none yet, 50 dB |
+    | quality | of the user's last image, or label | none yet, 50 dB or an accuracy of 1 |
 
     and for a scenario with `dynamics`
 

@@ -88,7 +88,8 @@ def of_users(problem: Problem, users: NDArray[np.bool_]) -> Problem:
     }
     if np.size(curve.slope) > 1:
         offset, slope = np.asarray(curve.offset)[users], np.asarray(curve.slope)[users]
-        curve = replace(curve, offset=offset, slope=slope)
+        highest = np.broadcast_to(curve.highest, len(users))[users]
+        curve = replace(curve, offset=offset, slope=slope, highest=highest)
     return replace(
         problem,
         budget=replace(problem.budget, computing=some(problem.budget.computing)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
@@ -13,6 +14,7 @@ from semsim.allocation.calibration import Calibration, read
 from semsim.allocation.config import CurveConfig, CurveFile, CurveLine
 from semsim.allocation.quality import PAPER, QualityCurve, line
 from semsim.config import PluginConfig
+from semsim.engine.budget import Values
 from semsim.errors import ScenarioError
 from semsim.types import Delivers, ImageShape
 
@@ -86,6 +88,19 @@ def quality_curve(
         np.array([curve.curve.offset for _, curve in curves]),
         np.array([curve.curve.slope for _, curve in curves]),
         "; ".join(origins),
+        highest=_ends([curve for _, curve in curves]),
+    )
+
+
+def _ends(curves: Sequence[Calibration]) -> Values:
+    """Return the ρ at which curves end, ``[N]``: those of accuracy do, at the last rate."""
+    if all(curve.delivers == "image" for curve in curves):
+        return math.inf
+    return np.array(
+        [
+            math.inf if curve.delivers == "image" else max(p.rho for p in curve.fits[0].points)
+            for curve in curves
+        ]
     )
 
 

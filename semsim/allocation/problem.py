@@ -60,6 +60,8 @@ def _weighted(weight: float, value: Array) -> Array:
 class Problem:
     """max U over (ρ, b, p) subject to Σb <= b_max, Σp <= p_max and 0 < ρ <= ρ_[2,2].
 
+    A user of labels gets no ρ above the end of the quality curve.
+
     The delay constraints C4 of eq. (25) only define T, which is therefore no variable here but
     the largest delay.
 
@@ -74,6 +76,12 @@ class Problem:
     config: UtilityConfig
     curve: QualityCurve
     offers: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def rho_max(self) -> Values:
+        """The largest ρ: ρ_[2,2], or where a user's curve ends; one for all, or ``[N]``."""
+        highest = np.minimum(self.budget.rho_max, self.curve.highest)
+        return float(highest) if highest.ndim == 0 else highest
 
     def utility(self, gain: Array, allocation: Allocation) -> Utility:
         """Return the utility of ``allocation`` where the power gains are ``gain [..., N]``.
@@ -140,7 +148,7 @@ class Problem:
             kappa_s=each(budget.kappa_s),
             compute_power_w=each(budget.compute_power_w),
             rho_min=self._rho_min(users),
-            rho_max=each(budget.rho_max),
+            rho_max=each(self.rho_max),
             deadline_s=self._for_users("deadline_s", config.deadline_s or math.inf, users),
             lambda_delay=config.lambda_delay,
             lambda_energy=config.lambda_energy,
@@ -179,10 +187,11 @@ class Problem:
         promised = self._for_users("least_quality", self.config.least_quality, users)
         slopes = self.curve.slopes(users)
         rho: Array = np.exp((promised - self.curve.offset) / slopes)
-        beyond = np.flatnonzero(rho > self.budget.rho_max)
+        rho_max = np.broadcast_to(self.rho_max, users)
+        beyond = np.flatnonzero(rho > rho_max)
         if beyond.size:
             user = int(beyond[0])
-            best = self.curve.quality(np.full(users, self.budget.rho_max))[user]
+            best = self.curve.quality(rho_max)[user]
             raise AllocationError(
                 f"utility.least_quality: user {user} is promised {promised[user]:g} dB, but "
                 f"its codec has {best:.1f} dB at the largest ρ; promise less"
@@ -214,7 +223,7 @@ class Problem:
         for values, limit, total in (
             (allocation.b_hz, self.budget.cell.bandwidth_hz, True),
             (allocation.p_w, self.budget.cell.power_w, True),
-            (allocation.rho, self.budget.rho_max, False),
+            (allocation.rho / self.rho_max, 1.0, False),
         ):
             if np.isnan(values).any():
                 return math.inf
@@ -245,11 +254,13 @@ class Problem:
                     f"{name} of {_where(wrong)} is {values[wrong][0]:g}; it must be positive and "
                     "finite"
                 )
-        high = allocation.rho > self.budget.rho_max * (1 + TOLERANCE)
+        most = np.broadcast_to(self.rho_max, allocation.rho.shape)
+        high = allocation.rho > most * (1 + TOLERANCE)
         if high.any():
+            at = "scaling [2,2]" if most[high][0] == self.budget.rho_max else "its highest rate"
             raise AllocationError(
                 f"rho of {_where(high)} is {allocation.rho[high][0]:g}, above the codec's largest "
-                f"({self.budget.rho_max:g}, scaling [2,2]); lower it"
+                f"({most[high][0]:g}, {at}); lower it"
             )
         for name, limit, key in (
             ("b_hz", self.budget.cell.bandwidth_hz, "bandwidth_hz"),

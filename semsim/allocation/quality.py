@@ -24,6 +24,8 @@ class QualityCurve:
         offset: a, the quality at ρ = 1: one for all users, or ``[N]``.
         slope: b, what a factor e in ρ brings: one for all users, or ``[N]``.
         origin: where the curve comes from, for reports.
+        highest: the ρ beyond which quality rises no more, one for all or ``[N]``. Accuracy is 1 at
+            most, and a line would pass that: its curve ends at the codec's highest rate.
 
     Raises:
         ValueError: if the two have different shapes or a value is not finite, or a slope is not
@@ -33,6 +35,7 @@ class QualityCurve:
     offset: Values
     slope: Values
     origin: str = ""
+    highest: Values = math.inf
 
     def __post_init__(self) -> None:
         shape = np.shape(self.slope)
@@ -57,7 +60,7 @@ class QualityCurve:
         """
         self._check(rho.shape[-1])
         with np.errstate(divide="ignore"):
-            predicted: Array = self.offset + self.slope * np.log(rho)
+            predicted: Array = self.offset + self.slope * np.log(np.minimum(rho, self.highest))
         return predicted
 
     def slopes(self, users: int) -> Array:

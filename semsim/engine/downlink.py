@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from semsim.engine.budget import Budget, ratio
 from semsim.engine.config import AdaptConfig, FeedbackConfig
 from semsim.engine.fading import rician_gain, scatter, turn_rad_per_slot
 from semsim.engine.feedback import Reports
-from semsim.engine.judging import measure
+from semsim.engine.judging import is_image, measure
 from semsim.engine.propagation import draw_large_scale
 from semsim.engine.topology import Places
 from semsim.engine.traffic import UserSources
@@ -160,6 +160,12 @@ class Downlink:
     def places(self) -> Places:
         """Where users stand in the current slot."""
         return Places(self._distance_m.copy(), self._bearing_rad.copy())
+
+    def answer(self, row: Mapping[str, Any]) -> str | None:
+        """Return in words the label that a user got, of its row; ``None`` if it was an image."""
+        if is_image(row):
+            return None
+        return self._source.class_name(row["user"], int(row["predicted"]))
 
     def observe(self) -> DownlinkState:
         """Return what an allocator may see of the current slot, ``[N]`` each: reported gains."""

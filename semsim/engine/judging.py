@@ -37,9 +37,14 @@ def told(row: Mapping[str, Any]) -> str:
     >>> told({"psnr_db": 30.123}), told({"psnr_db": math.nan, "label": 3.0, "predicted": 5.0})
     ('30.1 dB', 'class 5, sent 3')
     """
-    if math.isnan(row.get("label", math.nan)):
+    if is_image(row):
         return f"{row['psnr_db']:.1f} dB"
     return f"class {row['predicted']:.0f}, sent {row['label']:.0f}"
+
+
+def is_image(row: Mapping[str, Any]) -> bool:
+    """Tell of one user's delivery whether it is an image."""
+    return math.isnan(row.get("label", math.nan))
 
 
 def measure(

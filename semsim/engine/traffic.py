@@ -33,6 +33,11 @@ class UserSources:
         """Return the source of ``user``."""
         return self._sources[user]
 
+    def class_name(self, user: int, label: int) -> str:
+        """Return what a label of the user's source stands for, its number if that is not known."""
+        classes: Sequence[str] = getattr(self.of(user), "classes", ())
+        return classes[label] if label < len(classes) else f"class {label}"
+
     def sample(self, count: int, rng: np.random.Generator) -> Source:
         """Draw one image a user, and its label: -1 where the user's source has none.
 

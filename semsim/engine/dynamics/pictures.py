@@ -23,7 +23,7 @@ class FirstRequests:
     def __init__(self, downlink: DynamicDownlink) -> None:
         self._downlink = downlink
         self._slot: dict[int, int] = {}
-        self._received: dict[int, tuple[torch.Tensor, str]] = {}
+        self._received: dict[int, tuple[torch.Tensor, str, str | None]] = {}
 
     def look(self, record: SlotRecord) -> None:
         """Note what a slot brought."""
@@ -36,7 +36,8 @@ class FirstRequests:
             if columns["delivered"][user] and request == first:
                 row = {name: values[user] for name, values in columns.items()}
                 said = f"{told(row)} after {row['delay_s']:.2g} s"
-                self._received[user] = record.received[user].cpu(), said
+                image = record.received[user].cpu()
+                self._received[user] = image, said, self._downlink.answer(row)
 
     def pictures(self) -> Pictures:
         """Return the originals of those users who asked for any, beside what came."""
@@ -45,10 +46,12 @@ class FirstRequests:
         if not users:
             shape = self._downlink.budget.shape
             return Pictures(torch.zeros(1, *shape), torch.zeros(1, *shape), ("nobody asked",))
-        received, captions = [], []
+        received, captions, words = [], [], []
         for user, original in zip(users, originals, strict=True):
             grey = torch.full_like(original, _GREY).cpu()
-            image, said = self._received.get(user, (grey, "not delivered"))
+            image, said, word = self._received.get(user, (grey, "not delivered", None))
+            words.append(word)
             received.append(image)
             captions.append(f"user {user}: {said}")
-        return Pictures(torch.stack(originals).cpu(), torch.stack(received), tuple(captions))
+        shown = torch.stack(originals).cpu(), torch.stack(received)
+        return Pictures(*shown, tuple(captions), tuple(words))

@@ -17,7 +17,8 @@ from semsim.allocation.config import UtilityConfig
 from semsim.allocation.curves import CodecInUse, quality_curve
 from semsim.codecs.classical.config import ClassicalConfig
 from semsim.codecs.ftsc.config import FtscConfig
-from semsim.data.config import PhotosConfig
+from semsim.codecs.rkd_sc.config import RkdScConfig
+from semsim.data.config import CollectionConfig, PhotosConfig
 from semsim.errors import ScenarioError, SemsimError
 
 SHAPE = (3, 64, 64)
@@ -268,3 +269,18 @@ def test_the_scenario_file_says_it_in_every_form(tmp_path: Path) -> None:
         config = UtilityConfig.model_validate({"quality_curve": form})
         dumped = yaml.safe_dump(config.model_dump(mode="json"))
         assert UtilityConfig.model_validate(yaml.safe_load(dumped)) == config
+
+
+def test_what_ships_for_labels_belongs_to_its_weights() -> None:
+    """If this fails, weights changed: make the curve again by the command in its head."""
+    config = RkdScConfig(weights="rkd-sc-fashion")
+    user = CodecInUse(
+        config,
+        CollectionConfig(name="fashion", size=32),
+        {"rkd-sc-fashion": zoo.card("rkd-sc-fashion").sha256},
+        "label",
+    )
+    found = curve("calibrated", [user], source=user.source, shape=(3, 32, 32))
+    measured = zoo.card("rkd-sc-fashion").figures["held_out_accuracy at 5 dB"]
+    assert found.quality(np.array([0.0166015625])) == pytest.approx(measured, abs=0.03)
+    assert np.array_equal(found.highest, [0.0166015625])

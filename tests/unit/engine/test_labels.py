@@ -13,13 +13,13 @@ import torch
 import semsim_envs  # noqa: F401
 from semsim import load_codec, load_source, simulate
 from semsim.codecs import checkpoints
-from semsim.errors import ScenarioError
+from semsim.errors import AllocationError, ScenarioError
 from semsim.report.figures import figures
 from semsim.report.tables import tables
 from semsim.scenario import DownlinkScenario
 from semsim.simulation import DownlinkRun
 from semsim.statistics import share_interval
-from semsim.types import Csi
+from semsim.types import Allocation, Csi, DownlinkState
 
 PARTS = {
     "encoder": {"kind": "transformer", "patch": 16, "width": 16, "depth": 1, "heads": 2},
@@ -156,7 +156,11 @@ def test_tables_and_figures_show_both(fields: dict[str, Any]) -> None:
     captions = results.pictures["exact"].captions
     assert "dB" in captions[0]
     assert ", sent " in captions[1]
-    assert figures(results)
+    names = load_source(FASHION).classes
+    got = int(results.slots.query("user == 1")["predicted"].iloc[0])
+    assert results.pictures["exact"].words == (None, names[got])
+    drawn = [text.get_text() for axis in figures(results)["images"].axes for text in axis.texts]
+    assert names[got] in drawn
 
 
 def test_labels_alone(fields: dict[str, Any], labels: dict[str, Any]) -> None:
@@ -179,24 +183,58 @@ def test_requests_over_time(fields: dict[str, Any]) -> None:
     allocators, users = tables(results)
     assert "accuracy\n%" in allocators.columns
     assert "accuracy\n%" in users.columns
+    words = results.pictures["exact"].words
+    assert words[0] is None
+    assert words[1] in load_source(FASHION).classes
+
+
+def test_a_promise_of_accuracy_ends_with_the_codec_s_rates(fields: dict[str, Any]) -> None:
+    """The line through 0.5 and 0.9 would be above 0.92 at the largest ρ of images."""
+    results = run(fields, compare=["equal", "random"])
+    asked = results.slots.query("user == 1")["rho"]
+    assert (asked <= 0.1 * (1 + 1e-9)).all()
+    assert (results.slots.query("user == 0 and allocator == 'equal'")["rho"] > 0.11).all()
+    problem = DownlinkRun(DownlinkScenario.model_validate(fields)).problem
+    image, label = problem.curve.quality(np.array([0.1171875, 0.1171875]))
+    assert image > 30.0
+    assert label == pytest.approx(0.9, abs=1e-3)
+    for row in results.summary["allocators"].values():
+        assert row["gap"] > -1e-6
+    with pytest.raises(
+        AllocationError, match=r"rho of user 1 is 0\.11.*\(0\.1, its highest rate\)"
+    ):
+        problem.check(
+            Allocation(np.full(2, 0.11), np.full(2, 100.0), np.full(2, 1.0)),
+            DownlinkState(np.full(2, 1e-9), np.full(2, 100.0)),
+        )
 
 
 @pytest.mark.parametrize("quality", ["fitted", "measured"])
 def test_environments_reward_both(fields: dict[str, Any], quality: str) -> None:
     scenario = DownlinkScenario.model_validate(fields)
-    env = gymnasium.make("semsim/Downlink-v0", scenario=scenario, quality=quality)
+    env = gymnasium.make(
+        "semsim/Downlink-v0", scenario=scenario, quality=quality, render_mode="rgb_array"
+    )
     env.reset(seed=0)
     _, _, _, _, info = env.step(env.action_space.sample())
     found = info["user_quality"]
     assert found[0] > 2
     assert found[1] in (0.0, 1.0) if quality == "measured" else found[1] < 1.0
+    # 50 dB, and an accuracy of 1, are seen as 1.
+    seen = env.unwrapped.observation()[2:]
+    assert seen == pytest.approx([found[0] / 50, found[1]])
+    assert env.render().shape == (500, 900, 3)
     env.close()
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"source": {"kind": "photos", "size": 32}}, "no labels to compare those that arrive with"),
+        ({"source": {"kind": "photos", "size": 32}}, "user 1 .*: it has no labels to compare"),
+        (
+            {"utility": {"quality_curve": "paper", "quality": "min"}},
+            "PSNR does not compare with accuracy",
+        ),
         ({"utility": {"quality_curve": "paper"}}, "user 1 gets labels by codec 'rkd_sc'"),
     ],
 )
