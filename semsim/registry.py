@@ -301,6 +301,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.codecs.trangdeepsc.cotraining:Cotraining",
             "student and teacher side by side, Algorithm 1 of TranGDeepSC",
         ),
+        Plugin(
+            "autoencoding",
+            "semsim.codecs.vlm_csc.knowledge.config:AutoencodingConfig",
+            "semsim.codecs.vlm_csc.knowledge.autoencoder:Autoencoding",
+            "the autoencoder of a small latent diffusion model (VLM-CSC)",
+        ),
     ),
 }
 
