@@ -329,11 +329,13 @@ class Product:
         model: which of the objective's models it is.
         sizes: configuration of the network, which its weights carry.
         codec: how a scenario names the codec; ``"WEIGHTS"`` stands where its weights go.
+        room: of the plug-in that ``codec`` names, where it is no codec.
     """
 
     model: str
     sizes: dict[str, Any]
     codec: dict[str, Any]
+    room: str = "codecs"
 
 
 class Transmit(Protocol):
