@@ -133,7 +133,5 @@ class LatentDiffusionConfig(PluginConfig):
     """Share of sentences that are left out, so that guidance has something to push from."""
     tags: float = Field(0.1, ge=0, lt=1)
     """Share of sentences that are replaced by a tagger's words for them."""
-    judge: Annotated[PluginConfig, PluginField("captioners")] | None = None
-    """A trained captioner that looks at generated images while training is evaluated."""
     preview: dict[str, Any] = Field(default_factory=dict)
-    """Options of the generator that is judged and named on the card (scheduler, steps, guidance)."""
+    """Options of the generator that the card names (scheduler, steps, guidance)."""
