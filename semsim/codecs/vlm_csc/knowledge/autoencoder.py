@@ -1,6 +1,8 @@
 """AutoencoderKL of diffusers: images to latents and back, and how it is trained.
 
     image [B, 3, H, W] -> encoder -> mean, variance -> z [B, 4, H/4, W/4] -> decoder -> image
+
+Latents are a quarter of the image high and wide with three resolutions.
 """
 
 from __future__ import annotations

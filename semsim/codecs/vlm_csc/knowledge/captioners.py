@@ -1,6 +1,8 @@
 """Image to sentence, by models of transformers.
 
     image [B, 3, H, W] -> image processor -> pixels [B, 3, S, S] -> model -> tokens -> sentence
+
+The processor resizes and normalises as the model was trained; pixels are S wide and high.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from semsim.codecs import checkpoints
 from semsim.codecs.vlm_csc.knowledge import networks
@@ -50,19 +52,16 @@ class _Captioner:
         self.config = config
         self.words: tuple[str, ...] = ()
         self._sizes: TransformerSizes | None = None
-        self.model: Any = None
-        if config.pretrained is not None:
-            self._load(config.pretrained)
-        else:
-            self._build()
+        name = config.pretrained
+        model, self._processor = self._build() if name is None else self._load(name)
         dtype: torch.dtype = getattr(torch, config.dtype)
-        self.model = self.model.to(torch.device(config.device or device), dtype).eval()
+        self.model: Any = model.to(torch.device(config.device or device), dtype).eval()
 
-    def _load(self, name: str) -> None:
-        found = self.pretrained.load(name)
-        self.model, self._processor = found["model"], found["processor"]
+    def _load(self, name: str) -> tuple[Any, Any]:
+        """Return a pretrained model and its image processor."""
+        return self.pretrained.load(name)
 
-    def _build(self) -> None:
+    def _build(self) -> tuple[Any, Any]:
         """Build a small network and fill it with the checkpoint's weights."""
         weights, kind = self.config.weights, self.config.kind
         checkpoint = None if weights is None else checkpoints.named(weights)
@@ -75,10 +74,10 @@ class _Captioner:
             else TransformerSizes.model_validate(known["sizes"])
         )
         self.words = self.learns if known is None else tuple(known["words"])
-        self.model = self._make(self._sizes)
-        self._processor = networks.make_processor(kind, self._sizes)
+        model = self._make(self._sizes)
         if checkpoint is not None:
-            checkpoints.load_into(self.model, checkpoint)
+            checkpoints.load_into(model, checkpoint)
+        return model, networks.make_processor(kind, self._sizes)
 
     #: Words that a new network learns.
     learns: ClassVar[tuple[str, ...]]
@@ -96,10 +95,16 @@ class _Captioner:
         """Give the memory of the model back; the captioner cannot be used any more."""
         release(self)
 
+    @property
+    def network(self) -> nn.Module:
+        """The model."""
+        network: nn.Module = self.model
+        return network
+
     @torch.inference_mode()
     def caption(self, image: Tensor) -> tuple[str, ...]:
         """Return a sentence for each of ``image [B, 3, H, W]``, floats in 0..1."""
-        parts = image.split(self.config.batch)
+        parts = torch.split(image, self.config.batch)
         return tuple(text for part in parts for text in self._describe(self.pixels(part)))
 
     def _describe(self, pixels: Tensor) -> Sequence[str]:
@@ -139,18 +144,15 @@ class _Writer(_Captioner):
     config: SentencesConfig
     learns = VOCABULARY
 
-    def _load(self, name: str) -> None:
-        super()._load(name)
+    def _load(self, name: str) -> tuple[Any, Any]:
         self._tokenizer = self.pretrained.tokenizer(name)
+        return super()._load(name)
 
-    def _build(self) -> None:
-        super()._build()
-        self._tokenizer = word_tokenizer(self.words, self.model_tokens)
-
-    @property
-    def model_tokens(self) -> int:
-        """Longest sentence that the small network can write, in tokens."""
-        return (self._sizes or TransformerSizes()).tokens
+    def _build(self) -> tuple[Any, Any]:
+        built = super()._build()
+        sizes = self._sizes or TransformerSizes()
+        self._tokenizer = word_tokenizer(self.words, sizes.tokens)
+        return built
 
     def _describe(self, pixels: Tensor) -> Sequence[str]:
         config = self.config

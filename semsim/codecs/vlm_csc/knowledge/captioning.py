@@ -75,7 +75,9 @@ def captions_of(source: Source) -> tuple[str, ...]:
         ScenarioError: if it has none.
     """
     if source.caption is None:
-        raise ScenarioError("sources: the images have no captions; choose a source that has: scenes")
+        raise ScenarioError(
+            "sources: the images have no captions; choose a source that has: scenes"
+        )
     return source.caption
 
 

@@ -2,6 +2,8 @@
 
     sentence -> tokenizer -> CLIP text encoder -> [B, T, W] --------.
     image -> AutoencoderKL (trained before, frozen) -> z -> + noise -> U-Net -> velocity
+
+The U-Net and the text encoder learn together, from latents of a trained autoencoder.
 """
 
 from __future__ import annotations
@@ -91,7 +93,9 @@ class Painter(nn.Module):
             requires_safety_checker=False,
         )
 
-    def forward(self, image: Tensor, sentences: Sequence[str], generator: torch.Generator) -> Tensor:
+    def forward(
+        self, image: Tensor, sentences: Sequence[str], generator: torch.Generator
+    ) -> Tensor:
         """Return the mean squared error of the velocity at levels of noise that are drawn.
 
         Args:

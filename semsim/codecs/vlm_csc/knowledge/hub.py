@@ -43,8 +43,8 @@ class Pretrained:
         """What a folder must hold."""
         return _MODEL + (_WORDS if self.words else ())
 
-    def load(self, name: str) -> dict[str, Any]:
-        """Return model and image processor, by ``model`` and ``processor``.
+    def load(self, name: str) -> tuple[Any, Any]:
+        """Return model and image processor.
 
         Raises:
             CheckpointError: if they cannot be found.
@@ -53,12 +53,8 @@ class Pretrained:
         transformers = need("transformers", f"{self.model} of {name!r}")
         place = where(name, self.files)
         try:
-            return {
-                "model": getattr(transformers, self.model).from_pretrained(
-                    place, use_safetensors=True
-                ),
-                "processor": transformers.AutoImageProcessor.from_pretrained(place),
-            }
+            model = getattr(transformers, self.model).from_pretrained(place, use_safetensors=True)
+            return model, transformers.AutoImageProcessor.from_pretrained(place)
         except (OSError, ValueError) as error:
             raise missing(name, self.files, error) from error
 
@@ -85,9 +81,7 @@ def where(name: str, files: tuple[str, ...]) -> str:
     if folder.is_dir():
         return str(folder)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise CheckpointError(
-            f"{name}: there is no such folder; it should hold {', '.join(files)}"
-        )
+        raise CheckpointError(f"{name}: there is no such folder; it should hold {', '.join(files)}")
     return name
 
 

@@ -13,7 +13,11 @@ class Closed:
     """Stands where a model was."""
 
     def __getattr__(self, name: str) -> object:
-        raise SemsimError("this knowledge base was closed with its scenario; build another")
+        raise SemsimError("this knowledge base was closed, as with its scenario; build another")
+
+    def __call__(self, *_: object, **__: object) -> object:
+        """Refuse, as every use."""
+        return self.use
 
 
 def release(owner: object) -> None:
