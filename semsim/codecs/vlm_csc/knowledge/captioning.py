@@ -76,7 +76,7 @@ def captions_of(source: Source) -> tuple[str, ...]:
     """
     if source.caption is None:
         raise ScenarioError(
-            "sources: the images have no captions; choose a source that has: scenes"
+            "sources: images without captions teach nothing here; name a source that has them: scenes"
         )
     return source.caption
 
