@@ -76,7 +76,7 @@ def captions_of(source: Source) -> tuple[str, ...]:
     """
     if source.caption is None:
         raise ScenarioError(
-            "sources: images without captions teach nothing here; name a source that has them: scenes"
+            "sources: images without captions teach nothing here; name others, such as scenes"
         )
     return source.caption
 
