@@ -110,8 +110,8 @@ def main() -> None:
             seconds = batch_s(judge, generator, source, args.runs)
             first = first or seconds
             print(
-                f"{name:36}  {judged(source, captions, generator, judge)}; image to image, batch of "
-                f"{_BATCH}: {seconds:.2f} s, {seconds / first:.2f} of the first line's",
+                f"{name:36}  {judged(source, captions, generator, judge)}; image to image, "
+                f"batch of {_BATCH}: {seconds:.2f} s, {seconds / first:.2f} of the first line's",
                 flush=True,
             )
             last = config
