@@ -318,6 +318,24 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "mean squared error of a codec's images after a channel",
         ),
         Plugin(
+            "classification",
+            "semsim.training.config:ClassificationConfig",
+            "semsim.training.classification:Classification",
+            "cross-entropy of a codec's classes after a channel",
+        ),
+        Plugin(
+            "rkd_features",
+            "semsim.codecs.rkd_sc.config:RkdFeaturesConfig",
+            "semsim.codecs.rkd_sc.distillation:RkdFeatures",
+            "a semantic encoder learns a teacher's features (RKD-SC's stage 1, eq. 25)",
+        ),
+        Plugin(
+            "rkd_joint",
+            "semsim.codecs.rkd_sc.config:RkdJointConfig",
+            "semsim.codecs.rkd_sc.distillation:RkdJoint",
+            "semantic and channel codecs of several senders, one receiver (stage 2, eq. 26)",
+        ),
+        Plugin(
             "oracle",
             "semsim.codecs.jscc.config:OracleConfig",
             "semsim.codecs.jscc.oracle:OracleObjective",

@@ -64,6 +64,21 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Sources:
+    """What several models learn from at once, a batch each.
+
+    Attributes:
+        parts: their batches.
+    """
+
+    parts: tuple[Source, ...]
+
+    def to(self, device: str | torch.device) -> Sources:
+        """Return the same batches on ``device``."""
+        return Sources(tuple(part.to(device) for part in self.parts))
+
+
+@dataclass(frozen=True)
 class Csi:
     """What a codec and a modem may know of the channel.
 
@@ -329,12 +344,15 @@ class Product:
         model: which of the objective's models it is.
         sizes: configuration of the network, which its weights carry.
         codec: how a scenario names the codec; ``"WEIGHTS"`` stands where its weights go.
+        part: the sub-module of the model that the weights are of, by its dotted name; the whole
+            model where empty.
         room: of the plug-in that ``codec`` names, where it is no codec.
     """
 
     model: str
     sizes: dict[str, Any]
     codec: dict[str, Any]
+    part: str = ""
     room: str = "codecs"
 
 

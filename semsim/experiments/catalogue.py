@@ -24,6 +24,8 @@ _EXPERIMENTS = {
     "ftsc-fig12": "semsim.experiments.ftsc.fig12",
     "ftsc-fig13": "semsim.experiments.ftsc.fig13",
     "ftsc-fig14": "semsim.experiments.ftsc.fig14",
+    "rkdsc-fig6": "semsim.experiments.rkd_sc.fig6",
+    "rkdsc-fig8": "semsim.experiments.rkd_sc.fig8",
     "allocation-gap": "semsim.experiments.allocation.gap",
     "agents-gap": "semsim_agents.gap.experiment",
 }

@@ -7,15 +7,26 @@ from typing import Annotated, ClassVar, Literal
 from semsim.config import PluginConfig, PluginField
 
 
-class ReconstructionConfig(PluginConfig):
-    """A codec learns to rebuild its images after the recipe's channel."""
+class EndToEndConfig(PluginConfig):
+    """One codec, trained through the recipe's channel."""
 
     room: ClassVar[str] = "objectives"
     by_rows: ClassVar[bool] = True
-    kind: Literal["reconstruction"] = "reconstruction"
     codec: Annotated[PluginConfig, PluginField("codecs")]
     """What to train; `weights: random` starts anew, a checkpoint is tuned further."""
     rates: Literal["highest", "uniform"] = "highest"
     """Send each batch at the codec's highest rate, or at one drawn among all that it offers."""
     updates: int = 1
     """Updates a batch, each with noise of its own."""
+
+
+class ReconstructionConfig(EndToEndConfig):
+    """A codec learns to rebuild its images after the recipe's channel."""
+
+    kind: Literal["reconstruction"] = "reconstruction"
+
+
+class ClassificationConfig(EndToEndConfig):
+    """A codec learns to deliver the classes of its images after the recipe's channel."""
+
+    kind: Literal["classification"] = "classification"

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from semsim.errors import SemsimError
 from semsim.rng import Streams
 from semsim.training.gang import Gang, Solo, check_shareable, part_of, total, total_gradients
 from semsim.training.memory import keep_freed_memory
-from semsim.training.objective import Objective
+from semsim.training.objective import Objective, OwnData
 from semsim.training.recipe import Recipe
 from semsim.training.schedule import Pace, learning_rate
 from semsim.training.state import State
@@ -144,17 +144,28 @@ class Trainer:
         self.state = State(self.objective.models, recipe.optimizer)
         self.state.steps = recipe.steps
         self._pace = Pace(recipe.minutes) if recipe.minutes is not None else None
-        self._mixture = Mixture([source.build() for source in recipe.sources])
-        self._held_out: Source | None = None
-        if recipe.evaluation is not None:
-            taken: Source = recipe.evaluation.source.build().take(recipe.evaluation.count)
-            self._held_out = taken.to(device)
+        self._draw = self._drawer()
+        self._held_out = self._take()
 
     def _transmission(self) -> Transmission | None:
         if self.recipe.link is None:
             return None
         judged = self.recipe.evaluation.snr_db if self.recipe.evaluation is not None else ()
         return Transmission(self.recipe.link, self._device, judged)
+
+    def _drawer(self) -> Callable[[int, np.random.Generator], Any]:
+        if self.recipe.sources:
+            return Mixture([source.build() for source in self.recipe.sources]).sample
+        own = cast(OwnData, self.objective)
+        return own.draw
+
+    def _take(self) -> Any:
+        asked = self.recipe.evaluation
+        if asked is None:
+            return None
+        if asked.source is None:
+            return cast(OwnData, self.objective).held_out(asked.count).to(self._device)
+        return asked.source.build().take(asked.count).to(self._device)
 
     def run(
         self, *, resume: bool = False, report: Callable[[Progress], None] = lambda _: None
@@ -200,7 +211,7 @@ class Trainer:
 
     def _step(self) -> tuple[float, dict[str, float]]:
         stream = self._streams.child("step", self.state.step)
-        source = self._mixture.sample(self.recipe.batch, stream.numpy("data"))
+        source = self._draw(self.recipe.batch, stream.numpy("data"))
         if self._part is not None:
             source = source.select(list(range(self.recipe.batch))[self._part.rows])
         source = source.to(self._device)

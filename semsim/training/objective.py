@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import nn
 
-from semsim.types import Product, Source, Update
+from semsim.types import Product, Sources, Update
 
 
 class Objective(Protocol):
@@ -25,20 +26,35 @@ class Objective(Protocol):
     batch. What is shown and is no mean itself, such as a PSNR of the loss, belongs into the
     update's ``of_loss``. A codec declares by it that it treats each image apart, without state
     that changes.
+
+    Where models learn from data of their own, the configuration declares ``draws: ClassVar[bool] =
+    True`` and the algorithm is an :class:`OwnData` too; its batches are :class:`Sources`.
     """
 
     #: What is trained, each by an optimiser of its own. The loop puts averaged weights here while
     #: it evaluates.
     models: dict[str, nn.Module]
 
-    def updates(self, source: Source, generator: torch.Generator) -> Iterator[Update]:
+    def updates(self, source: Any, generator: torch.Generator) -> Iterator[Update]:
         """Yield the updates of one batch, in order."""
         ...
 
-    def evaluate(self, source: Source) -> dict[str, float]:
+    def evaluate(self, source: Any) -> dict[str, float]:
         """Held-out figures of the current models; the first is the one to watch."""
         ...
 
     def products(self) -> tuple[Product, ...]:
         """Weights to keep, the main ones first."""
+        ...
+
+
+class OwnData(Protocol):
+    """An objective that has data of its own."""
+
+    def draw(self, count: int, rng: np.random.Generator) -> Sources:
+        """Draw ``count`` images for every model."""
+        ...
+
+    def held_out(self, count: int) -> Sources:
+        """Return the first ``count`` images that no model learns from, for every model."""
         ...

@@ -56,7 +56,8 @@ class EarlyStop(Strict):
 class Evaluation(Strict):
     """A fixed held-out batch that is measured while training."""
 
-    source: Annotated[PluginConfig, PluginField("sources")]
+    source: Annotated[PluginConfig, PluginField("sources")] | None = None
+    """Where the batch comes from; missing for objectives that have data of their own."""
     count: int = Field(8, ge=1)
     snr_db: tuple[float, ...] = ()
     """SNRs at which to judge what goes through the recipe's link."""
@@ -80,9 +81,10 @@ class Recipe(Strict):
     """The channel to train through, for objectives that transmit."""
     sources: Annotated[
         tuple[Annotated[PluginConfig, PluginField("sources")], ...], LISTED, BOTH_FORMS
-    ] = Field(min_length=1)
+    ] = ()
     """Where images come from; each is drawn as often as it has images. Either a list, or `{file:
-    sources/photographs.yaml, each: {size: 64}}`, a list in a file with options for all."""
+    sources/photographs.yaml, each: {size: 64}}`, a list in a file with options for all. Missing for
+    objectives that have data of their own."""
     batch: int = Field(16, ge=1)
     """Images a step."""
     steps: int | None = Field(None, ge=1)
@@ -109,6 +111,20 @@ class Recipe(Strict):
             raise ValueError(
                 f"objective {self.objective.kind!r} transmits: say through which 'link' "
                 "(channel, snr_db)"
+            )
+        draws = getattr(self.objective, "draws", False)
+        if draws == bool(self.sources):
+            raise ValueError(
+                f"objective {self.objective.kind!r} has data of its own: remove 'sources'"
+                if draws
+                else "'sources' is missing or empty: say what to learn from"
+            )
+        if self.evaluation is not None and draws == (self.evaluation.source is not None):
+            raise ValueError(
+                f"objective {self.objective.kind!r} has held-out data of its own: remove "
+                "'evaluation.source'"
+                if draws
+                else "'evaluation.source' is missing: say what to judge by"
             )
         if self.early_stop is not None and self.evaluation is None:
             raise ValueError("'early_stop' watches 'evaluation', which is missing")

@@ -57,14 +57,14 @@ def write_products(
 
 
 def _names(recipe: Recipe, trained: Trained) -> list[str]:
-    further = [product.model for product in trained.products[1:]]
+    further = [p.part.rpartition(".")[2] or p.model for p in trained.products[1:]]
     return [recipe.name, *(recipe.names.get(name, f"{recipe.name}-{name}") for name in further)]
 
 
 def _write(
     recipe: Recipe, path: Path, weights: Path, trained: Trained, product: Product
 ) -> dict[str, Any]:
-    model = trained.models[product.model]
+    model = trained.models[product.model].get_submodule(product.part)
     card = {
         "name": weights.stem,
         "codec": product.codec,

@@ -7,8 +7,16 @@ from torch import Tensor, nn
 from semsim.codecs.analog import FeatureCodec
 from semsim.codecs.layers.csi import snr_db
 from semsim.codecs.layers.pixels import centred
+from semsim.codecs.rkd_sc.clip import ClipTower
 from semsim.codecs.rkd_sc.coders import Cat, ChannelCoder, Dense, values_sent
-from semsim.codecs.rkd_sc.config import CatModel, RkdScConfig, RkdScModel, StagedModel
+from semsim.codecs.rkd_sc.config import (
+    CatModel,
+    ClipModel,
+    RkdScConfig,
+    RkdScModel,
+    StagedModel,
+    TransformerModel,
+)
 from semsim.codecs.rkd_sc.space import FEATURES, StagedEncoder
 from semsim.codecs.rkd_sc.vision_transformer import VisionTransformer
 from semsim.types import Csi, ImageShape, Output, Rate
@@ -36,17 +44,20 @@ class RkdSc(FeatureCodec):
     Model = RkdScModel
 
     def _build(self, model: RkdScModel) -> None:
-        part = model.encoder
-        self.semantic_encoder: nn.Module = (
-            StagedEncoder(part.blocks, part.stem, part.heads, part.positions)
-            if isinstance(part, StagedModel)
-            else VisionTransformer(part, FEATURES)
-        )
+        self.semantic_encoder = self._encoder(model.encoder)
         coder = model.channel_coder
         self.channel_coder: ChannelCoder = (
             Cat(coder, FEATURES) if isinstance(coder, CatModel) else Dense(coder, FEATURES)
         )
         self.semantic_decoder = nn.Linear(FEATURES, model.classes)
+
+    def _encoder(self, part: StagedModel | TransformerModel | ClipModel) -> nn.Module:
+        if isinstance(part, StagedModel):
+            return StagedEncoder(part.blocks, part.stem, part.heads, part.positions)
+        if isinstance(part, TransformerModel):
+            return VisionTransformer(part, FEATURES)
+        # A checkpoint fills the tower; only a new codec starts from CLIP's weights.
+        return ClipTower(part, pretrained=self.checkpoint is None)
 
     def feature_counts(self, shape: ImageShape) -> dict[str, int]:
         """Values sent by compression ratio; they do not depend on the image's size.
@@ -59,14 +70,16 @@ class RkdSc(FeatureCodec):
             raise ValueError(f"it takes RGB images, got {channels} channels")
         part = self.model.encoder
         if isinstance(part, StagedModel):
-            if part.stem == "pooled" and min(height, width) < 3:
+            least = {"pooled": 3, "halved": 2, "whole": 1}[part.stem]
+            if min(height, width) < least:
                 raise ValueError(
-                    f"a pooled stem needs sides of at least 3 pixels, got {height}×{width}"
+                    f"a {part.stem} stem needs sides of at least {least} pixels, got "
+                    f"{height}×{width}"
                 )
-        elif height % part.patch or width % part.patch:
+        elif isinstance(part, TransformerModel) and (height % part.patch or width % part.patch):
             raise ValueError(f"patches of {part.patch} pixels do not divide {height}×{width}")
         ratios = self.model.channel_coder.compression
-        return {f"ratio={ratio:g}": values_sent(ratio, FEATURES) for ratio in ratios}
+        return {ratio_name(ratio): values_sent(ratio, FEATURES) for ratio in ratios}
 
     def describe(self, image: Tensor) -> Tensor:
         """``[B, 3, H, W]`` in 0..1 to the semantic features h, ``[B, 512]`` (eq. 1)."""
@@ -75,10 +88,19 @@ class RkdSc(FeatureCodec):
 
     def features(self, image: Tensor, csi: Csi, rate: Rate) -> Tensor:
         """``[B, 3, H, W]`` to z, ``[B, k]`` (eq. 1-2)."""
+        return self.values(self.describe(image), csi, rate)
+
+    def values(self, described: Tensor, csi: Csi, rate: Rate) -> Tensor:
+        """h, ``[B, 512]``, to z, ``[B, k]`` (eq. 2)."""
         count = self.feature_counts(rate.shape)[rate.name]
-        return self.channel_coder.encode(self.describe(image), snr_db(csi), count)
+        return self.channel_coder.encode(described, snr_db(csi), count)
 
     def output(self, features: Tensor, csi: Csi, rate: Rate) -> Output:  # noqa: ARG002
         """z̃, ``[B, k]``, to logits ``[B, classes]`` and features ``[B, 512]`` (eq. 4-5)."""
         heard = self.channel_coder.decode(features, snr_db(csi))
         return Output(logits=self.semantic_decoder(heard).float(), features=heard.float())
+
+
+def ratio_name(ratio: float) -> str:
+    """Return what the rate of a compression ratio is called."""
+    return f"ratio={ratio:g}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
@@ -25,16 +25,23 @@ def values_sent(ratio: float, width: int) -> int:
     return math.floor(width * (1.0 - ratio) + 1e-6)
 
 
-class ChannelCoder(Protocol):
+class ChannelCoder(nn.Module, ABC):
     """Features to values on the air, and back."""
 
+    #: What decodes.
+    decoder: nn.Module
+
+    def hear_by(self, other: ChannelCoder) -> None:
+        """Decode by the other's layers, which must be of the same sizes."""
+        self.decoder = other.decoder
+
+    @abstractmethod
     def encode(self, features: Tensor, snr_db: Tensor, count: int) -> Tensor:
         """``[B, width]`` to ``[B, count]``; ``snr_db`` is ``[B, 1]``."""
-        ...
 
+    @abstractmethod
     def decode(self, values: Tensor, snr_db: Tensor) -> Tensor:
         """``[B, count]`` to ``[B, width]``."""
-        ...
 
 
 class SnrFill(nn.Module):
@@ -87,16 +94,21 @@ class CatBlock(nn.Module):
         return F.linear(mixed, self.narrow.weight[:count], self.narrow.bias[:count])
 
 
-class Cat(nn.Module):
+class Cat(ChannelCoder):
     """The channel-aware transformer, sender and receiver.
 
     ::
 
-        h ─► block ─► [SNR fill ─► block]… ─► channel ─► SNR fill ─► [block ─► SNR fill]… ─► h̃
+        h ─► block ─► [SNR fill ─► block]… ─► channel ─► [SNR fill ─► block]… ─► h̃
 
     The sender's last block is not filled. What it leaves out the receiver adds before its own first
     block, which needs the full width; the paper does not say how it gets it. So a sender of one
     block, the paper's, does not use the SNR.
+
+    Whether the receiver's last block is narrow and filled too, the paper does not say either. Were
+    it, 410 of the 512 values of h̃ would depend on the SNR alone at ratio 0.8, and be the same for
+    all images, while eq. (26) wants them to be the teacher's. So the last block is not narrow
+    unless ``last: filled`` asks for it.
 
     The sender has 3.20 M parameters at ratio 0.8 and 3.39 M at 0.1. The paper's 3.60 M must hold
     more: a second layer of 512 inputs to the SNR's features would make 3.42 M at any ratio.
@@ -111,17 +123,27 @@ class Cat(nn.Module):
         counts = [values_sent(ratio, width) for ratio in model.compression]
         most, least = max(counts), min(counts)
 
-        def blocks(count: int) -> nn.ModuleList:
-            made = (CatBlock(width, most, model.heads, model.feed_forward) for _ in range(count))
-            return nn.ModuleList(made)
+        def block(out: int) -> CatBlock:
+            return CatBlock(width, out, model.heads, model.feed_forward)
 
         def fills(count: int) -> nn.ModuleList:
             return nn.ModuleList(SnrFill(width, least) for _ in range(count))
 
-        self.encoder = blocks(model.encoder_blocks)
+        self._filled = model.last == "filled"
+        self._width = width
+        self.encoder = nn.ModuleList(block(most) for _ in range(model.encoder_blocks))
         self.encoder_fills = fills(model.encoder_blocks - 1)
-        self.decoder = blocks(model.decoder_blocks)
-        self.decoder_fills = fills(model.decoder_blocks + 1)
+        inner = [most] * (model.decoder_blocks - 1)
+        outs = [*inner, most if self._filled else width]
+        self.decoder: nn.ModuleList = nn.ModuleList(block(out) for out in outs)
+        self.decoder_fills = fills(model.decoder_blocks + self._filled)
+
+    def hear_by(self, other: ChannelCoder) -> None:
+        """Decode by the other's layers, which must be of the same sizes."""
+        if not isinstance(other, Cat):
+            raise TypeError("a CAT hears by a CAT")
+        super().hear_by(other)
+        self.decoder_fills = other.decoder_fills
 
     def encode(self, features: Tensor, snr_db: Tensor, count: int) -> Tensor:
         """``[B, width]`` to ``[B, count]``."""
@@ -133,15 +155,16 @@ class Cat(nn.Module):
 
     def decode(self, values: Tensor, snr_db: Tensor) -> Tensor:
         """``[B, count]`` to ``[B, width]``."""
-        count = values.shape[1]
-        first, *later = self.decoder_fills
-        features: Tensor = first(values, snr_db)
-        for block, fill in zip(self.decoder, later, strict=True):
-            features = fill(block(features, count), snr_db)
-        return features
+        counts = [values.shape[1]] * len(self.decoder)
+        if not self._filled:
+            counts[-1] = self._width
+        fills = list(self.decoder_fills)
+        for fill, block, count in zip(fills, self.decoder, counts, strict=False):
+            values = block(fill(values, snr_db), count)
+        return fills[-1](values, snr_db) if self._filled else values
 
 
-class Dense(nn.Module):
+class Dense(ChannelCoder):
     """One linear layer at each end; what a shorter code leaves out is zero at the receiver.
 
     Args:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
 from semsim.codecs.weights_config import RANDOM, LearnedConfig, Weights
-from semsim.config import Strict
+from semsim.config import PluginConfig, PluginField, Strict
 
-#: How the convolutions before the stages treat an image's sides: a quarter of them, or all.
-Stem: TypeAlias = Literal["pooled", "whole"]
+#: How the convolutions before the stages treat an image's sides: they leave a quarter of them, half
+#: or all.
+Stem: TypeAlias = Literal["pooled", "halved", "whole"]
 #: Blocks of a stage.
 Depth = Annotated[int, Field(ge=1, le=5)]
 
@@ -39,12 +40,13 @@ class StagedModel(Strict):
     """Bottlenecks of each stage; KDL-DARTS found 3, 4, 4, 1 on CIFAR-10, 4, 5, 5, 3 on CIFAR-100
     and 5, 5, 5, 3 on Tiny-ImageNet."""
     stem: Stem = "pooled"
-    """`pooled` makes sides a quarter before the stages, `whole` keeps them, for small images."""
+    """`pooled`, the paper's, makes sides a quarter before the stages; for small images `halved` has
+    no stride and `whole` no pooling either."""
     heads: Heads = 8
     """Heads of the attention pooling."""
     positions: int = Field(7, ge=1, le=64)
-    """Side of the learned position embedding; 7 for 224 pixels, 4 for 32 with a whole stem.
-    Other grids get it interpolated."""
+    """Side of the learned position embedding; 7 for 224 pixels; for 32 pixels 2 with a halved
+    and 4 with a whole stem. Other grids get it interpolated."""
 
 
 class TransformerModel(Strict):
@@ -61,6 +63,17 @@ class TransformerModel(Strict):
     """Attention heads; they must divide the width."""
     positions: int = Field(14, ge=1, le=64)
     """Side of the learned position embedding, in patches; 14 for 224 pixels."""
+
+
+class ClipModel(Strict):
+    """CLIP's image tower by open_clip, which fetches its weights or reads them from a file."""
+
+    kind: Literal["open_clip"] = "open_clip"
+    model: str = "ViT-B-16"
+    """A model of open_clip whose embedding has 512 values; OpenAI's weights were trained with
+    `ViT-B-16-quickgelu`."""
+    pretrained: str = "openai"
+    """A tag of open_clip's, or a file of weights."""
 
 
 class CatModel(Strict):
@@ -82,6 +95,9 @@ class CatModel(Strict):
     """Blocks of the sender; with one, it does not use the SNR."""
     decoder_blocks: int = Field(2, ge=1)
     """Blocks of the receiver."""
+    last: Literal["full", "filled"] = "full"
+    """What the receiver's last block leaves: all 512 values, or as many as were sent, filled up
+    with features of the SNR like those before it."""
 
 
 class DenseModel(Strict):
@@ -101,7 +117,7 @@ class RkdScModel(Strict):
 
     classes: int = Field(10, ge=2)
     """Classes to tell apart."""
-    encoder: StagedModel | TransformerModel = Field(StagedModel(), discriminator="kind")
+    encoder: StagedModel | TransformerModel | ClipModel = Field(StagedModel(), discriminator="kind")
     """What makes features of an image."""
     channel_coder: CatModel | DenseModel = Field(CatModel(), discriminator="kind")
     """What makes values to send of features, and features of what arrives."""
@@ -117,3 +133,59 @@ class RkdScConfig(LearnedConfig):
     kind: Literal["rkd_sc"] = "rkd_sc"
     weights: Weights = RANDOM
     model: RkdScModel | None = None
+
+
+class CodecTeacher(Strict):
+    """The semantic encoder of a trained `rkd_sc`."""
+
+    kind: Literal["codec"] = "codec"
+    weights: Weights
+    """Whose; a name of `semsim zoo`, or a file."""
+
+
+#: Whose features are learnt.
+TeacherConfig: TypeAlias = Annotated[CodecTeacher | ClipModel, Field(discriminator="kind")]
+
+
+class RkdFeaturesConfig(PluginConfig):
+    """RKD's first stage: a semantic encoder learns a teacher's features, without a channel."""
+
+    room: ClassVar[str] = "objectives"
+    transmits: ClassVar[bool] = False
+    kind: Literal["rkd_features"] = "rkd_features"
+    codec: RkdScConfig
+    """Whose semantic encoder learns; the rest of it is left as it is."""
+    teacher: TeacherConfig
+
+
+class RkdSender(Strict):
+    """One of the senders that learn together, with a data set of its own."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_]*$")
+    codec: RkdScConfig
+    """Semantic encoder, channel encoder and semantic decoder, and the channel decoder of the first
+    sender, which all share."""
+    teacher: TeacherConfig
+    ratio: float | None = None
+    """Compression ratio to learn at; by default every batch draws one of the channel coder's."""
+    source: Annotated[PluginConfig, PluginField("sources")]
+    held_out: Annotated[PluginConfig, PluginField("sources")]
+
+
+class RkdJointConfig(PluginConfig):
+    """RKD's second stage: senders learn jointly, each with its data, to be heard by one receiver.
+
+    Senders have semantic and channel encoders of their own; the receiver has one channel decoder
+    and a semantic decoder for each of them (Algorithm 2, line 21).
+    """
+
+    room: ClassVar[str] = "objectives"
+    draws: ClassVar[bool] = True
+    kind: Literal["rkd_joint"] = "rkd_joint"
+    senders: tuple[RkdSender, ...] = Field(min_length=1)
+    knowledge: float = Field(1.0, ge=0)
+    """Weight of the error between the teacher's features and those received (λ_KD)."""
+    recovery: float = Field(1.0, ge=0)
+    """Weight of the error between the features sent and those received (λ_RE)."""
+    task: float = Field(1.0, ge=0)
+    """Weight of the classes' cross-entropy (λ_task)."""

@@ -99,18 +99,17 @@ def stage(index: int, blocks: int) -> nn.Sequential:
 def stem(form: Stem) -> nn.Sequential:
     """Return the three convolutions before the stages, 3 → 32 → 32 → 64 channels.
 
-    ``pooled`` is the paper's: a first stride of 2 and average pooling make sides a quarter.
-    ``whole`` keeps the sides, for images that are small to begin with.
+    ``pooled`` is the paper's: a first stride of 2 and average pooling make sides a quarter. For
+    images that are small to begin with ``halved`` has no stride, and ``whole`` no pooling either.
     """
-    pooled = form == "pooled"
     return nn.Sequential(
-        *_normalised(3, 32, 3, 2 if pooled else 1),
+        *_normalised(3, 32, 3, 2 if form == "pooled" else 1),
         nn.ReLU(),
         *_normalised(32, 32, 3),
         nn.ReLU(),
         *_normalised(32, STEM_WIDTH, 3),
         nn.ReLU(),
-        *((nn.AvgPool2d(2),) if pooled else ()),
+        *((nn.AvgPool2d(2),) if form != "whole" else ()),
     )
 
 
@@ -147,7 +146,7 @@ class StagedEncoder(nn.Module):
 
     Args:
         blocks: of each stage.
-        stem_form: ``pooled`` or ``whole``.
+        stem_form: ``pooled``, ``halved`` or ``whole``.
         heads: of the pooling.
         positions: side of the pooling's position embedding.
     """

@@ -1,5 +1,6 @@
 """The channel-aware transformer: eq. (22), what it computes, and what knows the SNR."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -27,9 +28,30 @@ def test_parameters_are_those_of_the_layers() -> None:
     cat = Cat(CatModel(), 512)
     assert parameters(cat.encoder) == block + narrow == 3_204_710
     assert parameters(cat.encoder_fills) == 0
-    assert (
-        parameters(cat.decoder) + parameters(cat.decoder_fills) == 2 * (block + narrow) + 3 * fill
-    )
+    last = 512 * 512 + 512
+    assert parameters(cat.decoder) == 2 * block + narrow + last
+    assert parameters(cat.decoder_fills) == 2 * fill
+    filled = Cat(CatModel(last="filled"), 512)
+    assert parameters(filled.decoder) == 2 * (block + narrow)
+    assert parameters(filled.decoder_fills) == 3 * fill
+
+
+def test_what_was_heard_reaches_all_features_unless_the_last_block_is_filled() -> None:
+    snr_db = torch.zeros(2, 1)
+    for last, moved in (("full", 20), ("filled", 10)):
+        cat = small(compression=(0.5,), last=last)
+        one, other = cat.decode(torch.randn(2, 10), snr_db)
+        assert int((one != other).sum()) == moved
+
+
+def test_senders_share_what_hears_them() -> None:
+    first, second = small(compression=(0.5,)), small(compression=(0.5,))
+    values, snr_db = torch.randn(2, 10), torch.zeros(2, 1)
+    assert not torch.equal(first.decode(values, snr_db), second.decode(values, snr_db))
+    second.hear_by(first)
+    assert torch.equal(first.decode(values, snr_db), second.decode(values, snr_db))
+    with pytest.raises(TypeError, match="hears by a CAT"):
+        first.hear_by(Dense(DenseModel(), 20))
 
 
 def test_a_block_is_a_post_norm_transformer_over_one_token() -> None:

@@ -1,0 +1,1 @@
+"""RKD-SC's figures and tables."""
