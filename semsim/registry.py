@@ -108,6 +108,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "a class instead of an image: distilled features, channel-aware transformer (RKD-SC)",
         ),
         Plugin(
+            "t_deepsc",
+            "semsim.codecs.t_deepsc.config:TDeepScConfig",
+            "semsim.codecs.t_deepsc.codec:TDeepSc",
+            "a class by ten indices of a codebook, from a vision transformer (T-DeepSC)",
+        ),
+        Plugin(
             "keras",
             "semsim.codecs.keras.config:KerasConfig",
             "semsim.codecs.keras.codec:KerasCodec",

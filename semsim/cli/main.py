@@ -23,6 +23,7 @@ from semsim.cli import (
     reproduce,
     run,
     schema,
+    search,
     sweep,
     train,
     validate,
@@ -56,6 +57,7 @@ app.command()(adapt.adapt)
 app.command()(allocate.allocate)
 app.command()(profile.profile)
 app.command()(train.train)
+app.command()(search.search)
 app.add_typer(agent.app, name="agent")
 app.add_typer(zoo.app, name="zoo")
 app.command("reproduce")(reproduce.reproduce)
