@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,7 +12,7 @@ from semsim.codecs.vlm_csc.knowledge.sizes import (
     TransformerSizes,
 )
 from semsim.codecs.weights_config import RANDOM, Weights
-from semsim.config import PluginConfig, PluginField
+from semsim.config import PluginConfig, PluginField, Strict
 
 Precision = Literal["float32", "float16", "bfloat16"]
 
@@ -82,17 +82,22 @@ class TaggerConfig(CaptionerConfig):
     """Between two tags."""
 
 
-class StableDiffusionConfig(KnowledgeConfig):
-    """A latent diffusion model steered by a text encoder, in a `StableDiffusionPipeline`."""
+class Drawing(Strict):
+    """How a latent diffusion model draws."""
 
-    room: ClassVar[str] = "generators"
-    kind: Literal["stable_diffusion"] = "stable_diffusion"
     scheduler: Literal["dpm_solver", "unipc", "ddim", "own"] = "dpm_solver"
     """How noise is taken away; `own` is what the model comes with."""
     steps: int = Field(20, ge=1)
     """Calls of the U-Net for an image (each for the sentence and, with guidance, without it)."""
     guidance: float = Field(7.5, ge=1)
     """How far the image is pushed towards its sentence; 1 does not."""
+
+
+class StableDiffusionConfig(Drawing, KnowledgeConfig):
+    """A latent diffusion model steered by a text encoder, in a `StableDiffusionPipeline`."""
+
+    room: ClassVar[str] = "generators"
+    kind: Literal["stable_diffusion"] = "stable_diffusion"
     batch: int = Field(8, ge=1)
     """Images that are made together, at most; it is halved where memory runs out."""
     safety_checker: bool = True
@@ -133,5 +138,5 @@ class LatentDiffusionConfig(PluginConfig):
     """Share of sentences that are left out, so that guidance has something to push from."""
     tags: float = Field(0.1, ge=0, lt=1)
     """Share of sentences that are replaced by a tagger's words for them."""
-    preview: dict[str, Any] = Field(default_factory=dict)
-    """Options of the generator that the card names (scheduler, steps, guidance)."""
+    drawing: Drawing = Drawing()
+    """How the trained generator is to draw, for its card."""

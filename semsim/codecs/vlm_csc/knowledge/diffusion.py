@@ -219,5 +219,6 @@ class LatentDiffusion:
     def products(self) -> tuple[Product, ...]:
         """The weights of all three networks."""
         painter: Any = self.models["painter"]
-        generator = {"kind": "stable_diffusion", "weights": "WEIGHTS", **self._config.preview}
+        drawing = self._config.drawing.model_dump(mode="json", exclude_unset=True)
+        generator = {"kind": "stable_diffusion", "weights": "WEIGHTS", **drawing}
         return (Product("painter", painter.sizes(), generator, room="generators"),)

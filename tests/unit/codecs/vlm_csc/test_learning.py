@@ -77,7 +77,7 @@ def test_a_painter_learns_on_a_trained_autoencoder_that_stays_as_it_is(tmp_path:
         "kind": "latent_diffusion",
         "autoencoder": {"path": vae["weights"]},
         "model": {"channels": [16, 16], "heads": 2, "text_width": 16, "text_layers": 1},
-        "preview": {"steps": 2, "guidance": 2.0},
+        "drawing": {"steps": 2, "guidance": 2.0},
     }
     _, card = _trained("painter", objective, tmp_path)
     assert card.room == "generators"
