@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: ``(channels, height, width)`` of one source image.
 ImageShape: TypeAlias = tuple[int, int, int]
 Array: TypeAlias = NDArray[np.float64]
+#: What a receiver is after, which decides how its quality is measured: an image by its PSNR in dB,
+#: a label (the class of what the image shows) by top-1 accuracy, 0 to 1.
+Delivers: TypeAlias = Literal["image", "label"]
 #: Told about progress: (steps done, steps in all, what is being done).
 Report: TypeAlias = Callable[[int, int, str], None]
 
@@ -29,7 +32,7 @@ class Source:
 
     Attributes:
         image: ``[B, 3, H, W]`` float in 0..1.
-        label: ``[B]`` integer class, where the source has one.
+        label: ``[B]`` integer class, where the source has one; -1 for an image without.
         caption: one sentence an image, where the source has one.
         name: where each image comes from, for reports.
     """
@@ -270,7 +273,11 @@ class Delivery:
 
 @runtime_checkable
 class Codec(Protocol):
-    """Sender and receiver of one semantic codec; a ``torch.nn.Module``."""
+    """Sender and receiver of one semantic codec; a ``torch.nn.Module``.
+
+    A codec whose output has ``logits`` and no image says so by an attribute ``delivers = "label"``
+    (:func:`delivers`).
+    """
 
     def rates(self, shape: ImageShape) -> tuple[Rate, ...]:
         """Operating points for images of ``shape``, by rising ``rho``.
@@ -287,6 +294,12 @@ class Codec(Protocol):
     def decode(self, received: Received | ReceivedBits, csi: Csi, rate: Rate) -> Output:
         """Rebuild the batch from what arrived."""
         ...
+
+
+def delivers(codec: Codec) -> Delivers:
+    """Return what the users of a codec get: an image, unless it says otherwise."""
+    said: Delivers = getattr(codec, "delivers", "image")
+    return said
 
 
 @runtime_checkable
@@ -385,7 +398,7 @@ class Waiting:
         sent: ``[..., N]`` share of the oldest one's image that has been sent.
         rho: ``[..., N]`` the rate at which that image is coded; 0 while it has not begun.
         rest_bits: ``[..., N]`` what is left of it to send; 0 while it has not begun.
-        psnr_db: ``[..., N]`` of the last image that each user received; 0 before the first.
+        quality: ``[..., N]`` of the last delivery to each user; 0 before the first.
         energy_j: ``[...]`` left in the battery; infinite without one.
     """
 
@@ -395,7 +408,7 @@ class Waiting:
     sent: Array
     rho: Array
     rest_bits: Array
-    psnr_db: Array
+    quality: Array
     energy_j: Array
 
 

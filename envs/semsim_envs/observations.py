@@ -129,17 +129,17 @@ class Observations:
         )
         return gymnasium.spaces.Box(low.astype(np.float32), np.float32(1.0), dtype=np.float32)
 
-    def encode(self, state: DownlinkState, last_psnr_db: Values) -> Values:
+    def encode(self, state: DownlinkState, last_quality: Values) -> Values:
         """Return ``[E, size]``, single precision.
 
         Args:
             state: ``[E, N]``.
-            last_psnr_db: ``[E, N]`` of the image that each user was sent last; 0 before the first.
+            last_quality: ``[E, N]`` of the image that each user was sent last; 0 before the first.
         """
         xp = namespace(state.gain)
         rows = [
             ((xp.log(state.gain) - self._middle) / self._half).clip(-1.0, 1.0),
-            (last_psnr_db / _FULL_DB).clip(0.0, 1.0),
+            (last_quality / _FULL_DB).clip(0.0, 1.0),
         ]
         waiting = state.waiting
         if waiting is not None and state.active is not None:

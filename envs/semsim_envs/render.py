@@ -97,13 +97,17 @@ def _map(axes: Any, scene: Scene) -> None:
 def _bars(panels: list[Any], scene: Scene) -> None:
     users = np.arange(scene.cell.users)
     whole, nothing = scene.cell.problem.budget.cell, np.zeros(scene.cell.users)
-    bandwidth, power, quality_db = nothing, nothing, nothing
+    bandwidth, power, quality = nothing, nothing, nothing
     if scene.last is not None:
         allocation, outcome = scene.last
         bandwidth = allocation.b_hz[0] / whole.bandwidth_hz
         power = allocation.p_w[0] / whole.power_w
-        quality_db = outcome.psnr_db[0]
-    shown = [("bandwidth share", bandwidth), ("power / p_max", power), ("PSNR in dB", quality_db)]
+        quality = outcome.user_quality[0]
+    shown = [
+        ("bandwidth share", bandwidth),
+        ("power / p_max", power),
+        ("quality (PSNR in dB, accuracy)", quality),
+    ]
     waiting = scene.state.waiting
     if waiting is None:
         gain_db = linear_to_db(scene.state.gain)
@@ -123,7 +127,7 @@ def _image(axes: Any, scene: Scene, user: int, image: Array) -> None:
         axes.set_title(f"user {user}: none", fontsize=7)
         return
     axes.imshow(np.clip(image.transpose(1, 2, 0), 0, 1))
-    axes.set_title(f"user {user}: {scene.last[1].psnr_db[0][user]:.1f} dB", fontsize=7)
+    axes.set_title(f"user {user}: {scene.last[1].user_quality[0][user]:.3g}", fontsize=7)
 
 
 class Window:

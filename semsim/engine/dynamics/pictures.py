@@ -6,6 +6,7 @@ import torch
 
 from semsim.engine.downlink import SlotRecord
 from semsim.engine.dynamics.downlink import DynamicDownlink
+from semsim.engine.judging import told
 from semsim.results import Pictures
 
 #: What is shown of an image that never came.
@@ -33,7 +34,8 @@ class FirstRequests:
             first = self._slot.get(user), 0
             request = columns["request_slot"][user], columns["request_nth"][user]
             if columns["delivered"][user] and request == first:
-                said = f"{columns['psnr_db'][user]:.1f} dB after {columns['delay_s'][user]:.2g} s"
+                row = {name: values[user] for name, values in columns.items()}
+                said = f"{told(row)} after {row['delay_s']:.2g} s"
                 self._received[user] = record.received[user].cpu(), said
 
     def pictures(self) -> Pictures:
