@@ -357,9 +357,8 @@ class Product:
         model: which of the objective's models it is.
         sizes: configuration of the network, which its weights carry.
         codec: how a scenario names the codec; ``"WEIGHTS"`` stands where its weights go.
-        part: the sub-module of the model that the weights are of, by its dotted name; the whole
-            model where empty.
-        room: of the plug-in that ``codec`` names, where it is no codec.
+        part: dotted name of the sub-module that the weights are of; the whole model where empty.
+        room: of the plug-in that ``codec`` names.
     """
 
     model: str
