@@ -356,9 +356,8 @@ class Product:
     Attributes:
         model: which of the objective's models it is.
         sizes: configuration of the network, which its weights carry.
-        codec: how a scenario names the codec; ``"WEIGHTS"`` stands where its weights go.
+        codec: how a scenario names the plug-in of ``room``; ``"WEIGHTS"`` stands for its weights.
         part: dotted name of the sub-module that the weights are of; the whole model where empty.
-        room: of the plug-in that ``codec`` names.
     """
 
     model: str
