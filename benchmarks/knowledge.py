@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=256, help="images")
     parser.add_argument("--runs", type=int, default=3, help="timed batches")
     parser.add_argument("--generator", default="vlm-scenes-painter")
-    parser.add_argument("--captioners", nargs="*", default=["blip", "git", "tagger"])
+    parser.add_argument("--captioners", nargs="*", default=["blip"])
     parser.add_argument("--blip", default="vlm-scenes-blip")
     parser.add_argument("--git", default="vlm-scenes-git")
     parser.add_argument("--tagger", default="vlm-scenes-tagger")
