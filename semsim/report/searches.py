@@ -78,5 +78,5 @@ def _choices(axis: Axes, stages: pd.DataFrame, methods: list[str]) -> None:
         names += [str(depth) for depth in depths]
         axis.text(first + 2, 1.02, f"layer {stage}", ha="center", fontsize=8)
     axis.set_xticks(ticks, names, fontsize=7)
-    axis.set(ylim=(0, 1.1), xlabel="blocks", ylabel="share of epochs in which they were selected")
+    axis.set(ylim=(0, 1.1), xlabel="blocks", ylabel="share of epochs, selected")
     axis.grid(visible=False, axis="x")

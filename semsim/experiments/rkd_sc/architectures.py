@@ -21,7 +21,7 @@ SEEDS = (1, 2, 3)
 LINK = {"channel": "awgn", "snr_db": {"low": 5, "high": 20}}
 #: Where trained architectures are judged, the best of the training's SNRs.
 JUDGED_DB = 20
-_TEACHER_STEPS = 1200
+_TEACHER_STEPS = 300
 _TRAINED_STEPS = 400
 
 #: Minutes instead of a GPU day. The candidates' rate is so much higher that its sum over the steps
@@ -154,13 +154,13 @@ def _teachers(setting: Setting, sets: list[DataSet]) -> dict[str, dict[str, Any]
         "optimizer": {
             "kind": "muon",
             "learning_rate": 1e-3,
-            "warmup_steps": 100,
+            "warmup_steps": 50,
             "weight_decay": 0.01,
             "average": 0.99,
         },
         "evaluation": {"source": emoji.test, "count": 283, "snr_db": [20]},
-        "evaluate_every_steps": 200,
-        "checkpoint_every_steps": 200,
+        "evaluate_every_steps": _TEACHER_STEPS,
+        "checkpoint_every_steps": 100,
     }
     trained = train_all({"emoji-teacher": recipe}, setting)["emoji-teacher"]
     return {

@@ -1,5 +1,7 @@
 """Fig. 7 and Table III of RKD-SC with searches of two steps, and verdicts on made-up findings."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -8,14 +10,15 @@ from semsim.experiments.definition import Setting
 from semsim.experiments.rkd_sc import architectures, fig7, table3
 from semsim.experiments.rkd_sc.architectures import DARTS, KDL
 from semsim.experiments.run import reproduce, tables
+from semsim.training.recipe import Recipe
+from semsim.training.search.recipe import SearchRecipe
 
 IMAGES = {"kind": "collection", "name": "fashion", "size": 32}
 TEACHER = {"kind": "codec", "weights": "random"}
 
 
-@pytest.fixture(scope="module")
-def keep(tmp_path_factory: pytest.TempPathFactory):
-    patch = pytest.MonkeyPatch()
+@pytest.fixture
+def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tiny = architectures.DataSet(
         "tiny",
         10,
@@ -25,18 +28,17 @@ def keep(tmp_path_factory: pytest.TempPathFactory):
         images=16,
         epochs=1,
     )
-    patch.setattr(architectures, "data_sets", lambda _: [tiny])
-    patch.setattr(architectures, "_teachers", lambda *_: {"tiny": TEACHER})
-    patch.setattr(architectures, "SEEDS", (1, 2))
+    monkeypatch.setattr(architectures, "data_sets", lambda _: [tiny])
+    monkeypatch.setattr(architectures, "_teachers", lambda *_: {"tiny": TEACHER})
+    monkeypatch.setattr(architectures, "SEEDS", (1, 2))
     # Batch statistics of so few values need single precision.
     few = {"judged": 4, "batch": 4, "precision": "float32"}
-    patch.setattr(architectures, "_SMALL", {**architectures._SMALL, **few})
-    patch.setattr(architectures, "_TRAINED_STEPS", 1)
-    yield tmp_path_factory.mktemp("keep")
-    patch.undo()
+    monkeypatch.setattr(architectures, "_SMALL", {**architectures._SMALL, **few})
+    monkeypatch.setattr(architectures, "_TRAINED_STEPS", 1)
+    return tmp_path
 
 
-def test_both_share_their_searches_and_judge_every_claim(keep) -> None:
+def test_both_share_their_searches_and_judge_every_claim(keep: Path) -> None:
     told: list[str] = []
     setting = Setting(keep=keep, report=lambda done, total, what: told.append(what))
     results, measured = reproduce(find("rkdsc-fig7"), setting)
@@ -91,3 +93,23 @@ def test_as_accurate_means_within_a_point(kdl: list[float], outcome: str) -> Non
     table = found([0.80, 0.81, 0.82], kdl, "accuracy")
     _, claim = table3.EXPERIMENT.claims
     assert claim.judge({"table3": table}).outcome == outcome
+
+
+def test_the_paper_scale_is_the_papers_setting() -> None:
+    setting = Setting(scale="paper")
+    sets = architectures.data_sets(setting)
+    assert [(data.name, data.classes) for data in sets] == [
+        ("cifar10", 10),
+        ("cifar100", 100),
+        ("tiny-imagenet", 200),
+    ]
+    teachers = architectures._teachers(setting, sets)
+    for data in sets:
+        fields = architectures._search(setting, data, KDL, 1, teachers[data.name])
+        recipe = SearchRecipe.model_validate({"name": "x", **fields})
+        assert (recipe.epochs, recipe.size, recipe.model.stem) == (200, 224, "pooled")
+        assert (recipe.architecture.kind, recipe.architecture.learning_rate) == ("sgd", 0.025)
+        assert (recipe.method.penalty, recipe.method.penalty_temperature) == (0.05, 2.0)
+        assert recipe.method.teacher.kind == "open_clip"
+        training = architectures._training(setting, data, (3, 4, 4, 1), 1)
+        assert Recipe.model_validate({"name": "x", **training}).steps == 78_000
