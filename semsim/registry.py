@@ -276,6 +276,34 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "CIFAR-10, CIFAR-100, STL-10, Fashion-MNIST",
         ),
     ),
+    "captioners": (
+        Plugin(
+            "blip",
+            "semsim.codecs.vlm_csc.knowledge.config:BlipConfig",
+            "semsim.codecs.vlm_csc.knowledge.captioners:Blip",
+            "BLIP: the captioner of VLM-CSC (extra vision-language)",
+        ),
+        Plugin(
+            "git",
+            "semsim.codecs.vlm_csc.knowledge.config:GitConfig",
+            "semsim.codecs.vlm_csc.knowledge.captioners:Git",
+            "GIT: a captioner of LEMON's family (extra vision-language)",
+        ),
+        Plugin(
+            "tagger",
+            "semsim.codecs.vlm_csc.knowledge.config:TaggerConfig",
+            "semsim.codecs.vlm_csc.knowledge.captioners:Tagger",
+            "recognised tags joined to a text, RAM's kind (extra vision-language)",
+        ),
+    ),
+    "generators": (
+        Plugin(
+            "stable_diffusion",
+            "semsim.codecs.vlm_csc.knowledge.config:StableDiffusionConfig",
+            "semsim.codecs.vlm_csc.knowledge.generators:StableDiffusion",
+            "Stable Diffusion: the generator of VLM-CSC (extra vision-language)",
+        ),
+    ),
     "objectives": (
         Plugin(
             "vqvae2",
@@ -324,6 +352,24 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.codecs.trangdeepsc.config:CotrainingConfig",
             "semsim.codecs.trangdeepsc.cotraining:Cotraining",
             "student and teacher side by side, Algorithm 1 of TranGDeepSC",
+        ),
+        Plugin(
+            "autoencoding",
+            "semsim.codecs.vlm_csc.knowledge.config:AutoencodingConfig",
+            "semsim.codecs.vlm_csc.knowledge.autoencoder:Autoencoding",
+            "the autoencoder of a small latent diffusion model (VLM-CSC)",
+        ),
+        Plugin(
+            "captioning",
+            "semsim.codecs.vlm_csc.knowledge.config:CaptioningConfig",
+            "semsim.codecs.vlm_csc.knowledge.captioning:Captioning",
+            "a captioner learns the captions of its images (VLM-CSC)",
+        ),
+        Plugin(
+            "latent_diffusion",
+            "semsim.codecs.vlm_csc.knowledge.config:LatentDiffusionConfig",
+            "semsim.codecs.vlm_csc.knowledge.diffusion:LatentDiffusion",
+            "a U-Net and a text encoder learn to draw captioned latents (VLM-CSC)",
         ),
     ),
 }

@@ -356,15 +356,15 @@ class Product:
     Attributes:
         model: which of the objective's models it is.
         sizes: configuration of the network, which its weights carry.
-        codec: how a scenario names the codec; ``"WEIGHTS"`` stands where its weights go.
-        part: the sub-module of the model that the weights are of, by its dotted name; the whole
-            model where empty.
+        codec: how a scenario names the plug-in of ``room``; ``"WEIGHTS"`` stands for its weights.
+        part: dotted name of the sub-module that the weights are of; the whole model where empty.
     """
 
     model: str
     sizes: dict[str, Any]
     codec: dict[str, Any]
     part: str = ""
+    room: str = "codecs"
 
 
 class Transmit(Protocol):

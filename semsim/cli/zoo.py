@@ -33,11 +33,8 @@ def list_checkpoints(json: Json = None) -> None:
         table.add_column(head, no_wrap=head != "held out", overflow="fold")
     cards = [zoo.card(name) for name in zoo.names()]
     for card in cards:
-        figures = ", ".join(
-            f"{name.removeprefix('held_out_').replace('psnr_db', 'PSNR')}: {value:.1f} dB"
-            for name, value in card.figures.items()
-            if "psnr_db" in name and "teacher" not in name
-        )
+        shown = (_figure(name, value) for name, value in card.figures.items())
+        figures = ", ".join(filter(None, shown))
         table.add_row(
             card.name,
             card.codec["kind"],
@@ -52,6 +49,15 @@ def list_checkpoints(json: Json = None) -> None:
         write_json(json, [asdict(card) for card in cards])
 
 
+def _figure(name: str, value: float) -> str:
+    """Return a held-out figure of a card in words, nothing of those that tell little alone."""
+    short = name.removeprefix("held_out_")
+    if "psnr_db" in short and "teacher" not in short:
+        return f"{short.replace('psnr_db', 'PSNR')}: {value:.1f} dB"
+    share = short.startswith(("accuracy", "attributes"))
+    return f"{short}: {100 * value:.1f} %" if share else ""
+
+
 @app.command()
 def verify(
     name: Annotated[
@@ -63,13 +69,15 @@ def verify(
 
     from semsim import zoo
     from semsim.cli.output import make_console
-    from semsim.errors import CheckpointError
+    from semsim.errors import CheckpointError, MissingExtraError
 
     console = make_console()
     wrong = 0
     for checkpoint in name or zoo.names():
         try:
             zoo.verify(checkpoint)
+        except MissingExtraError as error:
+            console.print(f"[yellow]not checked[/yellow]  {checkpoint}: {error}", highlight=False)
         except CheckpointError as error:
             wrong += 1
             console.print(f"[red]wrong[/red]  {checkpoint}: {error}", highlight=False)
