@@ -26,6 +26,7 @@ _EXPERIMENTS = {
     "ftsc-fig14": "semsim.experiments.ftsc.fig14",
     "rkdsc-fig6": "semsim.experiments.rkd_sc.fig6",
     "rkdsc-fig8": "semsim.experiments.rkd_sc.fig8",
+    "vlmcsc-fig8": "semsim.experiments.vlm_csc.fig8",
     "vlmcsc-fig9": "semsim.experiments.vlm_csc.fig9",
     "allocation-gap": "semsim.experiments.allocation.gap",
     "agents-gap": "semsim_agents.gap.experiment",

@@ -1,14 +1,16 @@
-"""VLM-CSC's experiments: statistics by hand, and the whole of fig. 9 with tiny networks."""
+"""VLM-CSC's experiments: statistics by hand, and the whole of fig. 8 and 9 with tiny networks."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from semsim.config import load
+from semsim.continual.recipe import ContinualRecipe
 from semsim.experiments.catalogue import find
 from semsim.experiments.definition import Setting
 from semsim.experiments.run import reproduce, tables
-from semsim.experiments.vlm_csc import fig9, texts
+from semsim.experiments.vlm_csc import fig8, fig9, texts
 
 _MODEL = {"width": 8, "heads": 2, "layers": 1, "feed_forward": 8, "channel": [8, 8]}
 
@@ -45,3 +47,28 @@ def test_fig9_judges_its_claim(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     systems = set(measured.tables["curves"]["system"])
     assert systems == {fig9.NAM, "NNA, 0 dB", "NNA, 8 dB"}
     assert set(experiment.plot(measured)) == {"fig9"}
+
+
+def test_fig8_is_the_committed_recipe() -> None:
+    path = Path(__file__).parents[3] / "recipes/continual/vlm_text_novel.yaml"
+    assert load(path, ContinualRecipe) == fig8.recipe("novel", "small")
+
+
+def test_fig8_judges_its_claims(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    whole = fig8.recipe
+
+    def tiny(keep, scale):
+        fields = whole(keep, scale).model_dump(mode="json")
+        model = {"symbols": 1, **_MODEL}
+        small = {"steps": 1, "rounds": 1, "batch": 2, "judged": 4, "hidden": 4}
+        memory = {"keep": keep, "short": 6, "first": 2}
+        codec = {"kind": "deepsc_text", "model": model}
+        return ContinualRecipe.model_validate({**fields, **small, "memory": memory, "codec": codec})
+
+    monkeypatch.setattr(fig8, "recipe", tiny)
+    experiment = find("vlmcsc-fig8")
+    results, measured = reproduce(experiment, Setting(keep=tmp_path))
+    assert len(tables(experiment, results, measured)[-1].rows) == 4
+    rows = measured.tables["sentences"]
+    assert len(rows) == 3 * 3 * 3 * 4
+    assert set(experiment.plot(measured)) == {"fig8"}
