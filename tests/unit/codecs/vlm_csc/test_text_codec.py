@@ -9,7 +9,8 @@ from semsim.channels.config import AwgnConfig
 from semsim.codecs.vlm_csc.information import Statistics, information_bound
 from semsim.codecs.vlm_csc.noise_attention import NoiseAttention
 from semsim.codecs.vlm_csc.text_codec import DeepScText
-from semsim.codecs.vlm_csc.text_config import DeepScTextConfig, TextModel
+from semsim.codecs.vlm_csc.text_config import DeepScTextConfig, TextDigitalConfig, TextModel
+from semsim.codecs.vlm_csc.text_digital import TextDigital
 from semsim.codecs.vlm_csc.vocabulary import Vocabulary
 from semsim.data.config import ScenesConfig
 from semsim.data.scene_grammar import VOCABULARY
@@ -17,6 +18,7 @@ from semsim.data.scenes import Scenes
 from semsim.errors import ScenarioError
 from semsim.link.link import Link
 from semsim.noiseless import noiseless
+from semsim.testing import check_codec
 from semsim.training.loop import Trainer
 from semsim.training.recipe import Recipe
 from semsim.types import Csi, Source
@@ -203,3 +205,9 @@ def test_each_stage_moves_its_own_coder_and_training_resumes_exactly(tmp_path):
     resumed = Trainer(_recipe(4), tmp_path / "parts").run(resume=True)
     for name, value in whole.models["codec"].state_dict().items():
         assert torch.equal(value, resumed.models["codec"].state_dict()[name]), name
+
+
+@pytest.mark.parametrize("kind", ["deepsc_text", "text_digital"])
+def test_codecs_of_sentences_keep_the_contract(kind):
+    codec = _codec() if kind == "deepsc_text" else TextDigital(TextDigitalConfig())
+    check_codec(codec, (3, 32, 32), captions=_CAPTIONS)
