@@ -14,7 +14,9 @@ def noiseless(payload: Payload, csi: Csi) -> Received | ReceivedBits:
 
     if isinstance(payload, BitPayload):
         no_errors = torch.zeros(len(payload.bits), device=payload.bits.device)
-        return ReceivedBits(payload.bits, no_errors, 1)
-    x = payload.x / payload.x.abs().square().mean(dim=1, keepdim=True).sqrt()
+        return ReceivedBits(payload.bits, no_errors, 1, lengths=payload.lengths)
+    energy = payload.x.abs().square().sum(dim=1, keepdim=True)
+    sent = payload.x.shape[1] if payload.lengths is None else payload.lengths.unsqueeze(1)
+    x = payload.x / (energy / sent).sqrt()
     gain = torch.ones_like(x.real)
-    return Received(x, _VARIANCE * gain, gain, csi.snr, x.shape[1])
+    return Received(x, _VARIANCE * gain, gain, csi.snr, x.shape[1], lengths=payload.lengths)

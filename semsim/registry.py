@@ -131,6 +131,18 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.codecs.linear.codec:Linear",
             "the best linear analog code for a known covariance",
         ),
+        Plugin(
+            "deepsc_text",
+            "semsim.codecs.vlm_csc.text_config:DeepScTextConfig",
+            "semsim.codecs.vlm_csc.text_codec:DeepScText",
+            "sentences as symbols: transformers with noise attention (VLM-CSC, DeepSC)",
+        ),
+        Plugin(
+            "text_digital",
+            "semsim.codecs.vlm_csc.text_config:TextDigitalConfig",
+            "semsim.codecs.vlm_csc.text_digital:TextDigital",
+            "sentences as bits: Huffman words or UTF-8, the digital rival",
+        ),
     ),
     "channels": (
         Plugin(
@@ -258,6 +270,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "drawn scenes with labels and captions, seeded",
         ),
         Plugin(
+            "sentences",
+            "semsim.data.config:SentencesConfig",
+            "semsim.data.sentences:Sentences",
+            "sentences of a text file, without pictures",
+        ),
+        Plugin(
             "gaussian",
             "semsim.data.config:GaussianConfig",
             "semsim.data.gaussian:Gaussian",
@@ -340,6 +358,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.codecs.rkd_sc.config:RkdJointConfig",
             "semsim.codecs.rkd_sc.distillation:RkdJoint",
             "semantic and channel codecs of several senders, one receiver (stage 2, eq. 26)",
+        ),
+        Plugin(
+            "text_alternation",
+            "semsim.codecs.vlm_csc.text_config:TextAlternationConfig",
+            "semsim.codecs.vlm_csc.text_objective:TextAlternation",
+            "channel coder by mutual information, semantic coder by cross-entropy (VLM-CSC)",
         ),
         Plugin(
             "oracle",

@@ -33,13 +33,19 @@ def _expect(condition: bool, message: str) -> None:
         raise AssertionError(message)
 
 
-def check_codec(codec: Codec, shape: ImageShape = (3, 64, 64), batch: int = 3) -> None:
+def check_codec(
+    codec: Codec,
+    shape: ImageShape = (3, 64, 64),
+    batch: int = 3,
+    captions: tuple[str, ...] | None = None,
+) -> None:
     """Check rates, payload sizes, independence of batch elements and the output's form.
 
     Args:
         codec: what to check.
         shape: an image shape that the codec accepts.
         batch: how many images to send together.
+        captions: of these images, for codecs that send them.
     """
     import torch
 
@@ -53,9 +59,10 @@ def check_codec(codec: Codec, shape: ImageShape = (3, 64, 64), batch: int = 3) -
     _expect(len({rate.name for rate in rates}) == len(rates), "two rates share a name")
     for rate in rates:
         _expect(rate.shape == shape, f"rate {rate.name}: shape {rate.shape}, expected {shape}")
-        payload = codec.encode(Source(image=image), csi, rate)
+        source = Source(image=image, caption=captions)
+        payload = codec.encode(source, csi, rate)
         sent = _payload_rows(payload, rate.unit, rate.payload, batch)
-        alone = codec.encode(Source(image=image[:1]), Csi(snr=csi.snr[:1]), rate)
+        alone = codec.encode(source.select([0]), Csi(snr=csi.snr[:1]), rate)
         single = _payload_rows(alone, rate.unit, rate.payload, 1)
         same = torch.allclose(sent[:1], single, rtol=1e-3, atol=1e-4)
         _expect(same, f"rate {rate.name}: an image's payload depends on the rest of its batch")
@@ -103,6 +110,9 @@ def _check_output(
         )
         inside = bool(((output.image >= 0) & (output.image <= 1)).all())
         _expect(inside, f"rate {rate.name}: the image leaves 0..1")
+    if output.text is not None:
+        found_text = len(output.text)
+        _expect(found_text == batch, f"rate {rate.name}: {found_text} sentences, not {batch}")
     for name, part in (("logits", output.logits), ("features", output.features)):
         if part is not None:
             rows = part.dim() == 2 and len(part) == batch

@@ -126,10 +126,14 @@ class SymbolPayload:
 
     ``side_bits`` per image travel beside the symbols (a class label, an SNR report); they are
     assumed to arrive, and are charged as QPSK symbols of rate 1/2.
+
+    Where payloads differ in length, only the first ``lengths [B]`` (1 to ``n``) symbols of each row
+    are sent and the rest are zeros. What tells the length belongs to ``side_bits``.
     """
 
     x: Tensor
     side_bits: int = 0
+    lengths: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,8 @@ class Received:
             mean |x|² over mean |noise|², before fading.
         noise_samples: complex noise samples behind that measurement, per element.
         extra_uses: channel uses that each element took beside the ``n`` of ``x``: pilots, chips.
+        lengths: ``[B]`` symbols that were sent of each row, where payloads differ in length; the
+            rest of ``x`` is zeros then.
     """
 
     x: Tensor
@@ -168,11 +174,13 @@ class Received:
     snr_measured: Tensor
     noise_samples: int
     extra_uses: int = 0
+    lengths: Tensor | None = None
 
     def rows(self, part: slice) -> Received:
         """Some elements of the batch."""
         return replace(
             self,
+            lengths=None if self.lengths is None else self.lengths[part],
             x=self.x[part],
             noise_variance=self.noise_variance[part],
             gain=self.gain[part],
@@ -190,12 +198,14 @@ class ReceivedBits:
         blocks: code blocks of each element.
         failed: ``[B]`` bool, what the receiver knows by its CRC: some block is wrong. ``None``
             where no CRC was sent.
+        lengths: ``[B]`` bits that were sent of each row, where payloads differ in length.
     """
 
     bits: Tensor
     block_errors: Tensor
     blocks: int
     failed: Tensor | None = None
+    lengths: Tensor | None = None
 
     def rows(self, part: slice) -> ReceivedBits:
         """Some elements of the batch."""
@@ -204,6 +214,7 @@ class ReceivedBits:
             bits=self.bits[part],
             block_errors=self.block_errors[part],
             failed=None if self.failed is None else self.failed[part],
+            lengths=None if self.lengths is None else self.lengths[part],
         )
 
 

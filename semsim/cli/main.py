@@ -16,6 +16,7 @@ from semsim.cli import (
     agent,
     allocate,
     calibrate,
+    continual,
     evaluate,
     link,
     listing,
@@ -58,6 +59,7 @@ app.command()(allocate.allocate)
 app.command()(profile.profile)
 app.command()(train.train)
 app.command()(search.search)
+app.command()(continual.continual)
 app.add_typer(agent.app, name="agent")
 app.add_typer(zoo.app, name="zoo")
 app.command("reproduce")(reproduce.reproduce)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from semsim.config import PluginConfig
 
 Crop = Literal["center", "random"]
+Arrangement = Literal["single", "left", "above"]
+Background = Literal["sky", "grass", "sand", "night", "snow", "stone", "wood", "dusk"]
+BACKGROUND_NAMES: tuple[Background, ...] = get_args(Background)
 
 
 class SourceConfig(PluginConfig):
@@ -77,6 +80,14 @@ class ScenesConfig(SourceConfig):
     kind: Literal["scenes"] = "scenes"
     size: Literal[32, 64] = 32
     """Height and width of the images, in pixels."""
+    arrangements: tuple[Arrangement, ...] = Field(("single", "left", "above"), min_length=1)
+    """What may be seen: a single object, one left of another, one above another. Half of the scenes
+    have two objects where both one and two are allowed."""
+    backgrounds: tuple[Background, ...] = Field(BACKGROUND_NAMES, min_length=1)
+    """What objects may lie on."""
+    pictures: bool = True
+    """Draw the pictures; without, images are black, and labels and captions as they would be. For
+    those who learn from captions alone: drawing takes most of the time."""
 
 
 class GaussianConfig(SourceConfig):
@@ -104,3 +115,16 @@ class TorchvisionConfig(SourceConfig):
     size: int | None = Field(None, ge=16, le=512)
     """Resize to this height and width; the default keeps the data set's own."""
     download: bool = True
+
+
+class SentencesConfig(SourceConfig):
+    """Sentences of a text file, one a line, without pictures."""
+
+    kind: Literal["sentences"] = "sentences"
+    path: Path
+    """A text file in UTF-8; empty lines do not count."""
+    split: Literal["train", "test", "all"] = "all"
+    """``test`` is about a fifth of the sentences, picked by their words, ``train`` the rest."""
+    size: int = Field(32, ge=1, le=4096)
+    """Height and width of the black images that stand beside sentences; rates are counted for
+    images of this size."""

@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 _TAKE_SEED = 1729
+#: What the configuration calls the arrangement of two objects.
+_ARRANGED = {"left": "left", "top": "above"}
 
 
 class Scenes:
@@ -64,15 +66,26 @@ class Scenes:
         """Draw ``count`` images with ``rng``, half of them with two objects."""
         drawn = [self._draw(rng) for _ in range(checked_count(count))]
         scenes = [scene_at(index) for index, _ in drawn]
-        images = np.stack([image for _, image in drawn])
         return Source(
-            image=torch.from_numpy(images),
+            image=torch.from_numpy(np.stack([image for _, image in drawn])),
             label=torch.tensor([SHAPES.index(scene.first.shape) for scene in scenes]),
             caption=tuple(caption_of(scene) for scene in scenes),
             name=tuple(f"scenes/{index}" for index, _ in drawn),
         )
 
     def _draw(self, rng: np.random.Generator) -> tuple[int, np.ndarray]:
-        pair = rng.random() < 0.5
-        index = int(SINGLES + rng.integers(PAIRS) if pair else rng.integers(SINGLES))
-        return index, draw(scene_at(index), self.config.size, rng)
+        index = self._index(rng)
+        if self.config.pictures:
+            return index, draw(scene_at(index), self.config.size, rng)
+        return index, np.zeros((3, self.config.size, self.config.size), np.float32)
+
+    def _index(self, rng: np.random.Generator) -> int:
+        pairs = {"left", "above"}.intersection(self.config.arrangements)
+        single = "single" in self.config.arrangements
+        pair = rng.random() < 0.5 if pairs and single else bool(pairs)
+        while True:
+            index = int(SINGLES + rng.integers(PAIRS) if pair else rng.integers(SINGLES))
+            scene = scene_at(index)
+            arranged = not pair or _ARRANGED[scene.place] in pairs
+            if arranged and scene.background in self.config.backgrounds:
+                return index

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from semsim.link.config import PowerConstraint, SnrConvention
 from semsim.types import Audit, Channel, Received, Transmitter
@@ -136,3 +137,39 @@ class AirPart:
     def send(self, x: Tensor, rows: Tensor | None = None, *, undo: bool = False) -> Received:
         """As :meth:`Air.send`."""
         return self.air.send(x, self.rows if rows is None else self.rows[rows], undo=undo)
+
+
+def send_by_length(air: Transmitter, x: Tensor, lengths: Tensor) -> Received:
+    """Send the first ``lengths [B]`` symbols of each row of ``x [B, n]``, equal lengths together.
+
+    Every row has unit mean power over the symbols that it sends. The rest of what arrives is zeros,
+    with a noise variance of one and no gain; a row's measurement stands for its own symbols.
+
+    Raises:
+        ValueError: for a length that is not 1 to ``n``.
+    """
+    width = x.shape[1]
+    if int(lengths.min()) < 1 or int(lengths.max()) > width:
+        raise ValueError(f"lengths must be 1 to {width}, got {lengths.min()} to {lengths.max()}")
+    rows, parts = [], []
+    for length in sorted(set(lengths.tolist())):
+        rows.append((lengths == length).nonzero().squeeze(1))
+        parts.append(air.send(x[rows[-1], :length], rows[-1]))
+    order = torch.cat(rows).argsort()
+
+    def whole(name: str, fill: float) -> Tensor:
+        padded = [
+            pad(found, (0, width - found.shape[1]), value=fill)
+            for found in (getattr(part, name) for part in parts)
+        ]
+        return torch.cat(padded)[order]
+
+    return Received(
+        x=whole("x", 0.0),
+        noise_variance=whole("noise_variance", 1.0),
+        gain=whole("gain", 0.0),
+        snr_measured=torch.cat([part.snr_measured for part in parts])[order],
+        noise_samples=min(part.noise_samples for part in parts),
+        extra_uses=max(part.extra_uses for part in parts),
+        lengths=lengths,
+    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypedDict
 
 import torch
 from torch import Tensor
 
-from semsim.link.air import Air, PowerRule
+from semsim.link.air import Air, PowerRule, send_by_length
 from semsim.link.config import ModemConfig
 from semsim.link.modem import DigitalModem
 from semsim.types import (
@@ -145,12 +146,16 @@ class Link:
             lost = received.block_errors / received.blocks
             side_bits = 0 if payload.lengths is None else payload.bits.shape[1].bit_length()
             sent = whole if payload.lengths is None else payload.lengths
+            received = replace(received, lengths=payload.lengths)
             return self.codec.decode(received, csi, rate), lost, side_bits, sent
         if mcs is not None:
             raise ValueError(f"mcs is {mcs}, but the codec sends symbols, which no modem codes")
         # Side information is charged as QPSK of rate 1/2: one bit a channel use.
-        output = self.codec.decode(air.send(payload.x), csi, rate)
-        return output, torch.zeros_like(csi.snr), payload.side_bits, whole
+        lengths = payload.lengths
+        heard = air.send(payload.x) if lengths is None else send_by_length(air, payload.x, lengths)
+        sent = whole if lengths is None else lengths + payload.side_bits
+        output = self.codec.decode(heard, csi, rate)
+        return output, torch.zeros_like(csi.snr), payload.side_bits, sent
 
     def modem(self, device: str) -> DigitalModem:
         """Return the modem of bits; without one given, QPSK with rate-1/2 LDPC on ``device``."""

@@ -17,7 +17,14 @@ from semsim.results import Pictures, Results
 #: Most images side by side in one figure.
 MOST_IMAGES = 8
 #: Figures of a link that are drawn over the SNR.
-_JUDGED = {"psnr_db": "PSNR in dB", "accuracy": "top-1 accuracy"}
+_JUDGED = {
+    "psnr_db": "PSNR in dB",
+    "accuracy": "top-1 accuracy",
+    "attributes_right": "attributes right",
+    "sentence_right": "sentences right",
+    "bleu_1": "BLEU-1",
+    "bleu_4": "BLEU-4",
+}
 _DASHES: Any = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2)))
 STYLE: Any = {
     "axes.spines.top": False,
@@ -165,7 +172,7 @@ def dynamics(results: Results) -> Figure:
 
 
 def quality(results: Results) -> Figure:
-    """Draw PSNR, accuracy or both over SNR with 95 % intervals, and what was lost.
+    """Draw what was measured of quality over SNR with 95 % intervals, and what was lost.
 
     A column of panels a channel and rate. Full lines were measured; dashed ones are bounds (black)
     or references (grey). Long names are shortened.
@@ -231,8 +238,10 @@ def _draw_quality(axis: Any, points: pd.DataFrame, figure: str, styles: dict[str
         axis.plot(snr, mean, **styles[name])
         if line["kind"].iloc[0] != "measured":
             continue
-        if figure == "accuracy":
-            low, high = np.array(line["accuracy_interval"].tolist()).T
+        if figure != "psnr_db":
+            if line.get(f"{figure}_interval", line[figure][:0]).isna().all():
+                continue
+            low, high = np.array(line[f"{figure}_interval"].tolist()).T
         else:
             half = line["interval_db"].astype(float).fillna(0.0)
             low, high = mean - half, mean + half

@@ -31,6 +31,10 @@ _SHOWN = {
         "psnr_db": ("PSNR\ndB", ".2f"),
         "ssim": ("SSIM", ".3f"),
         "accuracy": ("accuracy", ".3f"),
+        "attributes_right": ("attributes\nright", ".3f"),
+        "sentence_right": ("sentences\nright", ".3f"),
+        "bleu_1": ("BLEU-1", ".3f"),
+        "bleu_4": ("BLEU-4", ".3f"),
         "block_error_rate": ("blocks\nlost", ".3f"),
         "outage": ("outage", ".3f"),
         "cbr": ("CBR", ".4f"),
@@ -48,7 +52,11 @@ _WITH_INTERVAL = {"utility", "utility_measured", "psnr_db", "psnr_db_gain", "acc
 #: What the figure draws, by task.
 _DRAWN = {
     "downlink": {"utility": "utility decided", "utility_measured": "utility measured"},
-    "link": {"psnr_db": "PSNR in dB", "accuracy": "top-1 accuracy"},
+    "link": {
+        "psnr_db": "PSNR in dB",
+        "accuracy": "top-1 accuracy",
+        "sentence_right": "sentences right",
+    },
     "adapt": {"psnr_db_gain": "gain of fine-tuning in dB"},
 }
 #: Most lines in a figure that are told apart.

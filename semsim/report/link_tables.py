@@ -7,12 +7,19 @@ from typing import Any
 from semsim.report.cells import Table
 from semsim.results import Results
 
+#: What is shown of sentences.
+TEXT_TITLES = {
+    "sentence_right": "Sentences that arrived right, in %,",
+    "attributes_right": "Attributes of scenes delivered right, in %,",
+    "bleu_1": "BLEU-1 · 100",
+    "bleu_4": "BLEU-4 · 100",
+}
 #: Most SNRs side by side.
 _MOST_COLUMNS = 13
 
 
 def link_tables(results: Results) -> list[Table]:
-    """Return PSNR and accuracy by channel and rate, and below them what was lost."""
+    """Return PSNR, accuracy and what sentences are worth, and below them what was lost."""
     points = results.summary["points"]
     groups = dict.fromkeys((point["channel"], point["rate"]) for point in points)
     made = []
@@ -22,6 +29,9 @@ def link_tables(results: Results) -> list[Table]:
             made.append(_quality(images, channel, rate, results.summary))
         if classes := _with(rows, "accuracy"):
             made.append(_accuracy(classes, channel, rate, results.summary))
+        for name, title in TEXT_TITLES.items():
+            if texts := _with(rows, name):
+                made.append(_text(texts, name, f"{title} by SNR in dB: {channel}, {rate}"))
         made.append(_lost(rows, channel, rate))
     if results.summary["notes"]:
         made.append(_limits(points, results.summary["notes"]))
@@ -32,6 +42,21 @@ def _with(points: list[dict[str, Any]], figure: str) -> list[dict[str, Any]]:
     """Return the points of the systems that a figure applies to."""
     systems = {point["system"] for point in points if point.get(figure) is not None}
     return [point for point in points if point["system"] in systems]
+
+
+def _text(points: list[dict[str, Any]], name: str, title: str) -> Table:
+    def cell(point: dict[str, Any]) -> str:
+        return f"{100 * point[name]:.1f}"
+
+    widths = [high - low for low, high in (p[f"{name}_interval"] for p in points if _has(p, name))]
+    note = "All that was measured on sentences is in sweep.parquet."
+    if widths:
+        note = f"95 % intervals over sentences are at most {100 * max(widths):.1f} wide. {note}"
+    return Table(title, *_cells(points, cell), note)
+
+
+def _has(point: dict[str, Any], name: str) -> bool:
+    return point.get(f"{name}_interval") is not None
 
 
 def _accuracy(

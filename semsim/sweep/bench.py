@@ -23,6 +23,7 @@ from semsim.link.metrics import ms_ssim, psnr_db, ssim, top1
 from semsim.link.modem import DigitalModem
 from semsim.link.separation import Separation
 from semsim.link.spreading import WalshSpreading
+from semsim.link.text_metrics import text_quality
 from semsim.results import Pictures
 from semsim.rng import Streams
 from semsim.scenario import LinkScenario, LinkSystem
@@ -248,13 +249,22 @@ def _quality(source: Source, output: Output) -> dict[str, torch.Tensor]:
             raise ScenarioError(
                 f"source and codec do not fit: {error}; train the codec for the source's classes"
             ) from error
+    if output.text is not None and source.caption is not None:
+        measured |= text_quality(source.caption, output.text)
+    if not measured and output.text is not None:
+        raise ScenarioError(
+            "a codec delivers sentences, and the source has no captions to compare them with: "
+            "choose one that has (scenes, sentences)"
+        )
     if not measured and logits is not None:
         raise ScenarioError(
             "a codec delivers classes and no images, and the source has no labels to compare them "
             "with: choose one that has (scenes, collection, torchvision)"
         )
     if not measured:
-        raise ScenarioError("a codec delivers neither images nor classes, which a link compares")
+        raise ScenarioError(
+            "a codec delivers neither images nor classes nor sentences, which a link compares"
+        )
     return measured
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from semsim.link.metrics import ms_ssim_window
+from semsim.link.text_metrics import TEXT_FIGURES
 from semsim.scenario import LinkScenario
 from semsim.statistics import mean_interval, share_interval
 from semsim.types import ImageShape
@@ -20,6 +21,7 @@ _MEANS = [
     "ssim",
     "ms_ssim",
     "accuracy",
+    *TEXT_FIGURES,
     "channel_uses",
     "cbr",
     "block_error_rate",
@@ -36,6 +38,7 @@ def summarise(table: pd.DataFrame, scenario: LinkScenario, shape: ImageShape) ->
         if point.get("accuracy") is not None:
             # Images are the independent samples; several draws of one make the interval no wider.
             point["accuracy_interval"] = share_interval(point["accuracy"], rows["image"].nunique())
+        point |= text_intervals(rows, point)
         half_db = interval_db(rows) if point["kind"] == "measured" else None
         point["interval_db"] = half_db
         if half_db is not None and half_db > 0:
@@ -60,6 +63,26 @@ def summarise(table: pd.DataFrame, scenario: LinkScenario, shape: ImageShape) ->
         },
         "points": points,
     }
+
+
+def text_intervals(rows: pd.DataFrame, point: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    """Return the 95 % intervals of what is measured on sentences, as ``NAME_interval``.
+
+    Sentences are the independent samples. Shares of sentences have Wilson's interval, means
+    Student's.
+    """
+    found = {}
+    for name in TEXT_FIGURES:
+        if point.get(name) is None:
+            continue
+        by_sentence = rows.groupby("image")[name].mean().dropna()
+        mean = float(point[name])
+        if name == "sentence_right":
+            found[f"{name}_interval"] = share_interval(mean, len(by_sentence))
+        elif len(by_sentence) > 1:
+            half = mean_interval(by_sentence.to_numpy())[1]
+            found[f"{name}_interval"] = (max(mean - half, 0.0), min(mean + half, 1.0))
+    return found
 
 
 def interval_db(rows: pd.DataFrame) -> float | None:

@@ -10,6 +10,7 @@ from semsim.link.air import PowerRule
 from semsim.link.link import Link
 from semsim.link.metrics import psnr_db, top1
 from semsim.link.modem import DigitalModem
+from semsim.link.text_metrics import text_quality
 from semsim.rng import Streams
 from semsim.spans import Span
 from semsim.training.gang import Part, PartOfChannel
@@ -71,7 +72,10 @@ class Transmission:
         ).output
 
     def judge(self, codec: Codec, source: Source) -> dict[str, float]:
-        """Return the mean PSNR, the accuracy or both at each judged SNR, at the highest rate."""
+        """Return mean PSNR, accuracy and right sentences at each judged SNR, at the highest rate.
+
+        Only what the codec delivers and the source has.
+        """
         link = Link(codec, self._channel, self._modem, power=self._power)
         figures = {}
         for snr in self._judged_db:
@@ -82,9 +86,14 @@ class Transmission:
             if output.logits is not None and source.label is not None:
                 right = top1(source.label, output.logits)
                 figures[f"accuracy at {snr:g} dB"] = float(right.mean())
+            if output.text is not None and source.caption is not None:
+                texts = text_quality(source.caption, output.text)
+                for name in ("sentence_right", "bleu_1"):
+                    figures[f"{name} at {snr:g} dB"] = float(texts[name].mean())
         if self._judged_db and not figures:
             raise ScenarioError(
-                "evaluation.source: the codec delivers no images, and there are no labels to "
-                "compare classes with; choose a source that has (scenes, collection, torchvision)"
+                "evaluation.source: the codec delivers no images, and there are no labels or "
+                "captions to compare with; choose a source that has (scenes, collection, "
+                "torchvision)"
             )
         return figures

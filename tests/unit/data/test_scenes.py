@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsim.data.config import ScenesConfig
+from semsim.data.config import ScenesConfig, SentencesConfig
 from semsim.data.scene_drawing import draw
 from semsim.data.scene_grammar import BACKGROUNDS, PAIRS, PLACES, SINGLES, SIZES
 from semsim.data.scenes import (
@@ -23,6 +23,8 @@ from semsim.data.scenes import (
     parse,
     scene_at,
 )
+from semsim.data.sentences import Sentences
+from semsim.errors import ScenarioError
 
 COUNT = len(Scenes(ScenesConfig()))
 #: What the colour words mean to everybody (CSS names, gold for a warm yellow).
@@ -261,3 +263,34 @@ def test_shapes_have_the_area_of_geometry() -> None:
         # The radius is uniform in 0.195..0.22: its square averages 0.0431, with a deviation of
         # 7 %, so the mean of 12 is within 10 % at five deviations; 6 % more for soft edges.
         assert np.mean(shares) == pytest.approx(area * 0.0431, rel=0.16), shape
+
+
+def test_parts_of_the_grammar_hold_what_they_say():
+    config = ScenesConfig(pictures=False, arrangements=("left",), backgrounds=("night", "snow"))
+    source = Scenes(config).take(60)
+    scenes = [parse(caption) for caption in source.caption]
+    assert {scene.place for scene in scenes} == {"left"}
+    assert all(scene.second is not None for scene in scenes)
+    assert {scene.background for scene in scenes} == {"night", "snow"}
+    assert not source.image.any()
+
+
+def test_captions_without_pictures_are_drawn_alike_whatever_the_size():
+    one, other = (Scenes(ScenesConfig(pictures=False, size=size)).take(20) for size in (32, 64))
+    assert one.caption == other.caption
+
+
+def test_sentences_of_a_file_fall_into_two_parts(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(f"sentence  number {i}\n" for i in range(50)))
+    whole, *parts = (
+        Sentences(SentencesConfig(path=path, split=split)) for split in ("all", "train", "test")
+    )
+    assert len(whole) == 50
+    found = [set(part.take(len(part)).caption) for part in parts]
+    assert not found[0] & found[1]
+    assert found[0] | found[1] == {f"sentence number {i}" for i in range(50)}
+    with pytest.raises(ScenarioError, match="asked for 51"):
+        whole.take(51)
+    with pytest.raises(ScenarioError, match="cannot be read"):
+        Sentences(SentencesConfig(path=tmp_path / "none.txt"))

@@ -1,0 +1,1 @@
+"""Continual learning: one task after another, with a memory or without."""

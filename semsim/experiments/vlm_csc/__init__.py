@@ -1,0 +1,1 @@
+"""VLM-CSC's figures."""
