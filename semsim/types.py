@@ -67,21 +67,6 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Sources:
-    """What several models learn from at once, a batch each.
-
-    Attributes:
-        parts: their batches.
-    """
-
-    parts: tuple[Source, ...]
-
-    def to(self, device: str | torch.device) -> Sources:
-        """Return the same batches on ``device``."""
-        return Sources(tuple(part.to(device) for part in self.parts))
-
-
-@dataclass(frozen=True)
 class Csi:
     """What a codec and a modem may know of the channel.
 

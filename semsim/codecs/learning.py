@@ -15,6 +15,21 @@ from semsim.types import Codec, Product, Source, Trainable
 
 
 @dataclass(frozen=True)
+class Sources:
+    """What several models learn from at once, a batch each.
+
+    Attributes:
+        parts: their batches.
+    """
+
+    parts: tuple[Source, ...]
+
+    def to(self, device: str | torch.device) -> Sources:
+        """Return the same batches on ``device``."""
+        return Sources(tuple(part.to(device) for part in self.parts))
+
+
+@dataclass(frozen=True)
 class Lesson:
     """How a codec learns from one batch, where that is not how it sends one.
 

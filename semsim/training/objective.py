@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from semsim.types import Product, Sources, Update
+from semsim.codecs.learning import Sources
+from semsim.types import Product, Update
 
 
 class Objective(Protocol):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsim.codecs.learning import product_of, task_loss
+from semsim.codecs.learning import Sources, product_of, task_loss
 from semsim.codecs.pairs import to_symbols
 from semsim.codecs.rkd_sc.codec import RkdSc, ratio_name
 from semsim.codecs.rkd_sc.config import RkdFeaturesConfig, RkdJointConfig, RkdSender
@@ -24,7 +24,6 @@ from semsim.types import (
     Received,
     ReceivedBits,
     Source,
-    Sources,
     SymbolPayload,
     Transmit,
     Update,
