@@ -246,6 +246,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "fashion or emoji: small labelled sets that ship with semsim",
         ),
         Plugin(
+            "tinted",
+            "semsim.data.config:TintedConfig",
+            "semsim.data.tinted:Tinted",
+            "two or more classes of Fashion-MNIST in colour, captioned",
+        ),
+        Plugin(
             "scenes",
             "semsim.data.config:ScenesConfig",
             "semsim.data.scenes:Scenes",
@@ -268,6 +274,14 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.data.config:TorchvisionConfig",
             "semsim.data.torchvision_sets:TorchvisionSet",
             "CIFAR-10, CIFAR-100, STL-10, Fashion-MNIST",
+        ),
+    ),
+    "samplers": (
+        Plugin(
+            "class_diffusion",
+            "semsim.codecs.mmsemcom.sampler_config:ClassDiffusionConfig",
+            "semsim.codecs.mmsemcom.sampler:ClassDiffusion",
+            "images of a class by diffusion: MMSemCom's generator (extra vision-language)",
         ),
     ),
     "objectives": (
@@ -318,6 +332,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.codecs.trangdeepsc.config:CotrainingConfig",
             "semsim.codecs.trangdeepsc.cotraining:Cotraining",
             "student and teacher side by side, Algorithm 1 of TranGDeepSC",
+        ),
+        Plugin(
+            "class_denoising",
+            "semsim.codecs.mmsemcom.sampler_config:ClassDenoisingConfig",
+            "semsim.codecs.mmsemcom.sampler:ClassDenoising",
+            "a U-Net learns the noise in images of a class (MMSemCom, eq. 17)",
         ),
     ),
 }

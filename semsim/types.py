@@ -346,12 +346,14 @@ class Product:
         codec: how a scenario names the codec; ``"WEIGHTS"`` stands where its weights go.
         part: the sub-module of the model that the weights are of, by its dotted name; the whole
             model where empty.
+        room: of the plug-in that ``codec`` names, where it is no codec.
     """
 
     model: str
     sizes: dict[str, Any]
     codec: dict[str, Any]
     part: str = ""
+    room: str = "codecs"
 
 
 class Transmit(Protocol):

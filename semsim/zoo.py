@@ -44,6 +44,7 @@ class Card:
         figures: held-out figures after training.
         versions: of the distributions that made it.
         notes: anything else worth knowing.
+        room: of the plug-in that ``codec`` names; captioners and generators are no codecs.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Card:
     figures: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str | None] = field(default_factory=dict)
     notes: str = ""
+    room: str = "codecs"
 
 
 def names() -> list[str]:
@@ -98,13 +100,15 @@ def card_of(weights: Path) -> Card:
 
 
 def load(name: str, device: str = "cpu") -> Codec:
-    """Build the codec of a shipped checkpoint.
+    """Build the codec of a shipped checkpoint; of a captioner or a generator, that.
 
     Raises:
         CheckpointError: if it is missing or damaged.
+        MissingExtraError: if packages are missing that it needs.
     """
-    options = card(name).codec
-    config: PluginConfig = find("codecs", options["kind"]).load_config().model_validate(options)
+    known = card(name)
+    options = known.codec
+    config: PluginConfig = find(known.room, options["kind"]).load_config().model_validate(options)
     return cast("Codec", config.build(device=device))
 
 
@@ -117,7 +121,8 @@ def verify(name: str) -> None:
     import torch
 
     known = card(name)
-    codec = load(name)
+    loaded = load(name)
+    codec = getattr(loaded, "network", loaded)
     if not isinstance(codec, torch.nn.Module):
         raise CheckpointError(f"{name}: {known.codec['kind']} has no weights")
     # A checkpoint may be a part of its codec only, beside other weights.

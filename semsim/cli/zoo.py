@@ -63,13 +63,15 @@ def verify(
 
     from semsim import zoo
     from semsim.cli.output import make_console
-    from semsim.errors import CheckpointError
+    from semsim.errors import CheckpointError, MissingExtraError
 
     console = make_console()
     wrong = 0
     for checkpoint in name or zoo.names():
         try:
             zoo.verify(checkpoint)
+        except MissingExtraError as error:
+            console.print(f"[yellow]not checked[/yellow]  {checkpoint}: {error}", highlight=False)
         except CheckpointError as error:
             wrong += 1
             console.print(f"[red]wrong[/red]  {checkpoint}: {error}", highlight=False)

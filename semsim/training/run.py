@@ -78,5 +78,7 @@ def _write(
         "figures": {f"held_out_{name}": round(v, 3) for name, v in trained.figures.items()},
         "versions": recorded_versions(),
     }
+    if product.room != "codecs":
+        card["room"] = product.room
     checkpoints.write_card(weights.with_suffix(".yaml"), card)
     return card | {"weights": str(weights)}
