@@ -339,6 +339,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.codecs.mmsemcom.sampler:ClassDenoising",
             "a U-Net learns the noise in images of a class (MMSemCom, eq. 17)",
         ),
+        Plugin(
+            "mmsemcom_features",
+            "semsim.codecs.mmsemcom.config:FeaturesObjectiveConfig",
+            "semsim.codecs.mmsemcom.learning:MmsemcomFeatures",
+            "image features, prompts and their fusion learn to be told apart (MMSemCom)",
+        ),
     ),
 }
 
