@@ -17,4 +17,4 @@ def noiseless(payload: Payload, csi: Csi) -> Received | ReceivedBits:
         return ReceivedBits(payload.bits, no_errors, 1)
     x = payload.x / payload.x.abs().square().mean(dim=1, keepdim=True).sqrt()
     gain = torch.ones_like(x.real)
-    return Received(x, _VARIANCE * gain, gain, csi.snr, x.shape[1])
+    return Received(x, _VARIANCE * gain, gain, csi.snr, x.shape[1], side=payload.side)

@@ -108,6 +108,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "a class instead of an image: distilled features, channel-aware transformer (RKD-SC)",
         ),
         Plugin(
+            "mmsemcom",
+            "semsim.codecs.mmsemcom.config:MmsemcomConfig",
+            "semsim.codecs.mmsemcom.codec:Mmsemcom",
+            "features select among generated images (MMSemCom; extra vision-language)",
+        ),
+        Plugin(
             "keras",
             "semsim.codecs.keras.config:KerasConfig",
             "semsim.codecs.keras.codec:KerasCodec",

@@ -122,11 +122,13 @@ class SymbolPayload:
     """Complex symbols ``x [B, n]`` of any scale (the link normalises), plus side information.
 
     ``side_bits`` per image travel beside the symbols (a class label, an SNR report); they are
-    assumed to arrive, and are charged as QPSK symbols of rate 1/2.
+    assumed to arrive, and are charged as QPSK symbols of rate 1/2. What they say stands in ``side
+    [B, ...]``, where the receiver cannot know it otherwise.
     """
 
     x: Tensor
     side_bits: int = 0
+    side: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ class Received:
             mean |x|² over mean |noise|², before fading.
         noise_samples: complex noise samples behind that measurement, per element.
         extra_uses: channel uses that each element took beside the ``n`` of ``x``: pilots, chips.
+        side: ``[B, ...]`` what the side bits said; ``None`` where there are none to be told.
     """
 
     x: Tensor
@@ -165,6 +168,7 @@ class Received:
     snr_measured: Tensor
     noise_samples: int
     extra_uses: int = 0
+    side: Tensor | None = None
 
     def rows(self, part: slice) -> Received:
         """Some elements of the batch."""
@@ -174,6 +178,7 @@ class Received:
             noise_variance=self.noise_variance[part],
             gain=self.gain[part],
             snr_measured=self.snr_measured[part],
+            side=None if self.side is None else self.side[part],
         )
 
 

@@ -15,6 +15,7 @@ from semsim.cli import (
     adapt,
     agent,
     allocate,
+    bank,
     calibrate,
     evaluate,
     link,
@@ -56,6 +57,7 @@ app.command()(adapt.adapt)
 app.command()(allocate.allocate)
 app.command()(profile.profile)
 app.command()(train.train)
+app.command()(bank.bank)
 app.add_typer(agent.app, name="agent")
 app.add_typer(zoo.app, name="zoo")
 app.command("reproduce")(reproduce.reproduce)

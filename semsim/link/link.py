@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypedDict
 
 import torch
@@ -149,7 +150,8 @@ class Link:
         if mcs is not None:
             raise ValueError(f"mcs is {mcs}, but the codec sends symbols, which no modem codes")
         # Side information is charged as QPSK of rate 1/2: one bit a channel use.
-        output = self.codec.decode(air.send(payload.x), csi, rate)
+        arrived = replace(air.send(payload.x), side=payload.side)
+        output = self.codec.decode(arrived, csi, rate)
         return output, torch.zeros_like(csi.snr), payload.side_bits, whole
 
     def modem(self, device: str) -> DigitalModem:

@@ -120,11 +120,19 @@ class MmsemcomConfig(LearnedConfig):
     """MMSemCom: features are sent, and the receiver selects among images that it generated."""
 
     kind: Literal["mmsemcom"] = "mmsemcom"
-    weights: Weights = RANDOM
+    weights: Weights = "mmsemcom-fashion"
+    """Features: a shipped checkpoint, `{path, sha256}`, or `random`."""
     model: FeaturesModel | None = None
+    """Parts and sizes of features with `weights: random`; a checkpoint knows its own."""
     bank: str | Path = "mmsemcom-fashion"
     """A bank that ships, by its name, or a folder that `semsim bank` made."""
     keep: int = Field(100, ge=1)
     """Images that sequential selection keeps by their prompts, q."""
     distance: DistanceKind = "both"
     """`both`: 1 - cosine plus Euclidean distance, as in eq. (20), (23) and (25)."""
+
+    @model_validator(mode="after")
+    def _knows_its_prompts(self) -> MmsemcomConfig:
+        if self.weights == RANDOM and self.model is None:
+            raise ValueError("random weights know no prompts: give 'model' with 'prompts'")
+        return self

@@ -161,7 +161,7 @@ def describe_all(
     join = partial(torch.cat, dim=0)
     told = [
         features.describe(part.float() / 255 if part.dtype == torch.uint8 else part, candidates)
-        for part in image.split(batch)
+        for part in torch.split(image, batch)
     ]
     return Description(
         join([part.prompts for part in told]),
