@@ -57,7 +57,8 @@ def make_bank(
         report: told about progress.
 
     Raises:
-        DataError: if the folder holds (part of) another bank, or images are too many for a sheet.
+        DataError: if the folder holds (part of) another bank, images are too many for a sheet, or
+            the sampler is untrained: its weights would be others after an interruption.
     """
     sampler = recipe.sampler.build(device)
     known = _identity(recipe, sampler)
@@ -83,8 +84,9 @@ def make_bank(
 def _identity(recipe: BankRecipe, sampler: Any) -> dict[str, Any]:
     """Return all that decides the images."""
     asked = recipe.model_dump(mode="json", exclude={"features", "name"})
-    checkpoint = getattr(sampler, "checkpoint", None)
-    asked["sampler"]["weights"] = None if checkpoint is None else checkpoint.sha256
+    if sampler.checkpoint is None:
+        raise DataError("sampler.weights: random weights draw nothing; train them first")
+    asked["sampler"]["weights"] = sampler.checkpoint.sha256
     return asked
 
 

@@ -13,7 +13,13 @@ from semsim.codecs.complexity import count_flops, on_meta
 from semsim.codecs.mmsemcom.bank import descriptions, read_bank
 from semsim.codecs.mmsemcom.config import MmsemcomConfig
 from semsim.codecs.mmsemcom.features import Description, Features
-from semsim.codecs.mmsemcom.selection import Selection, nearest, nearest_among, nearest_prompts
+from semsim.codecs.mmsemcom.selection import (
+    Selection,
+    distances,
+    kept,
+    nearest,
+    prompt_distances,
+)
 from semsim.codecs.pairs import to_features, to_symbols
 from semsim.errors import CheckpointError
 from semsim.types import (
@@ -29,6 +35,8 @@ from semsim.types import (
 
 #: What is sent at each rate.
 RATES = ("image", "simultaneous", "sequential")
+#: Distances that are compared together, to bound the memory.
+_DISTANCES_AT_ONCE = 2**24
 
 
 class Mmsemcom(nn.Module):
@@ -41,7 +49,8 @@ class Mmsemcom(nn.Module):
 
     ``sequential`` sends n_text prompts and the image features: 3·512 + 32 values at the paper's
     sizes; the receiver keeps the q images of the class with the nearest prompts, and of these
-    delivers the nearest by image features. ``simultaneous`` sends the 64 fused features, and
+    delivers the nearest by image features. Where several are as far as the q-th, all are kept.
+    ``simultaneous`` sends the 64 fused features, and
     delivers the nearest by them. ``image`` sends the image features alone: the paper's ablation
     without CLIP.
 
@@ -203,18 +212,24 @@ class Mmsemcom(nn.Module):
 
     def closest(self, values: Tensor, label: int, rate: str, count: int = 1) -> Selection:
         """As :meth:`select`, where all are of one class."""
+        at_once = max(1, _DISTANCES_AT_ONCE // len(self.image[label]))
+        parts = [self._closest(part, label, rate, count) for part in torch.split(values, at_once)]
+        return Selection(
+            torch.cat([part.index for part in parts]), torch.cat([part.distance for part in parts])
+        )
+
+    def _closest(self, values: Tensor, label: int, rate: str, count: int) -> Selection:
         kind = self.config.distance
         if rate == "image":
-            return nearest(values, self.image[label], count, kind)
+            return nearest(distances(values, self.image[label], kind), count)
         if rate == "simultaneous":
-            return nearest(values, self.fused[label], count, kind)
+            return nearest(distances(values, self.fused[label], kind), count)
         prompts = self.prompts[label]
         of_text = values.shape[1] - self.image.shape[2]
-        text = values[:, :of_text].unflatten(1, (prompts.shape[1], -1))
-        image = values[:, of_text:]
+        text = values[:, :of_text].reshape(len(values), prompts.shape[1], -1)
         keep = min(max(self.config.keep, count), len(prompts))
-        kept = nearest_prompts(text, self.candidates, prompts, keep, kind)
-        return nearest_among(kept.index, image, self.image[label], count, kind)
+        among = kept(prompt_distances(text, self.candidates, prompts, kind), keep)
+        return nearest(distances(values[:, of_text:], self.image[label], kind), count, among)
 
     def images(self, label: Tensor, place: Tensor) -> Tensor:
         """Return images ``[B, 3, H, W]`` in 0..1 of classes ``[B]`` and places ``[B]``."""

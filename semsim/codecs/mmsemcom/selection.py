@@ -1,4 +1,4 @@
-"""Selecting from a bank by what was received (MMSemCom, eq. 20-25): exact, and in pieces.
+"""Selecting from a bank by what was received (MMSemCom, eq. 20-25), exactly.
 
 The paper adds cosine *similarity* to Euclidean distance and averages over the whole set, which
 would give one number for all images. Here a distance is of each image, and cosine enters as
@@ -16,9 +16,6 @@ import torch
 from torch import Tensor
 
 from semsim.codecs.mmsemcom.config import DistanceKind
-
-#: Images of a bank that are compared at a time, to bound the memory.
-CHUNK = 65_536
 
 
 @dataclass(frozen=True)
@@ -50,36 +47,16 @@ def distance(inner: Tensor, received: Tensor, length: Tensor, kind: DistanceKind
     return apart if kind == "euclidean" else angle + apart
 
 
-def nearest(
-    received: Tensor, bank: Tensor, count: int, kind: DistanceKind = "both", chunk: int = CHUNK
-) -> Selection:
-    """Return the ``count`` nearest of ``bank [P, k]`` for every ``received [B, k]``.
-
-    Raises:
-        ValueError: if the bank holds fewer.
-    """
-    _check(count, len(bank))
+def distances(received: Tensor, bank: Tensor, kind: DistanceKind = "both") -> Tensor:
+    """Return distances ``[B, P]`` of ``received [B, k]`` to every one of ``bank [P, k]``."""
     length = received.norm(dim=1, keepdim=True)
-    best: Selection | None = None
-    for first in range(0, len(bank), chunk):
-        part = bank[first : first + chunk]
-        far = distance(received @ part.T, length, part.norm(dim=1), kind)
-        places = torch.arange(first, first + len(part), device=far.device).expand(far.shape)
-        best = _merged(best, Selection(places, far), count)
-    if best is None:
-        raise ValueError("the bank is empty")
-    return best
+    return distance(received @ bank.T, length, bank.norm(dim=1), kind)
 
 
-def nearest_prompts(
-    received: Tensor,
-    candidates: Tensor,
-    prompts: Tensor,
-    count: int,
-    kind: DistanceKind = "both",
-    chunk: int = CHUNK,
-) -> Selection:
-    """Return the ``count`` images whose prompts are nearest to those received (eq. 20).
+def prompt_distances(
+    received: Tensor, candidates: Tensor, prompts: Tensor, kind: DistanceKind = "both"
+) -> Tensor:
+    """Return distances ``[B, P]`` of prompts (eq. 20); those of equal prompts are equal.
 
     A bank's images share a few candidate prompts, so that inner products are taken with those
     alone: the rows of three prompts are one vector, whose inner product is the sum of theirs.
@@ -88,54 +65,45 @@ def nearest_prompts(
         received: ``[B, n, d]`` embeddings of prompts.
         candidates: ``[M, d]`` of all candidates.
         prompts: ``[P, n]`` places of every image's prompts among the candidates.
-        count: how many.
         kind: of distance.
-        chunk: images compared at a time.
-
-    Raises:
-        ValueError: if the bank holds fewer.
     """
-    _check(count, len(prompts))
     products = received @ candidates.T  # [B, n, M]
+    rows = torch.arange(prompts.shape[1], device=prompts.device)
+    inner = products[:, rows, prompts].sum(dim=2)  # [B, P]
     power = candidates.square().sum(dim=1)  # [M]
     length = received.flatten(1).norm(dim=1, keepdim=True)
-    rows = torch.arange(prompts.shape[1], device=prompts.device)
-    best: Selection | None = None
-    for first in range(0, len(prompts), chunk):
-        part = prompts[first : first + chunk]
-        inner = products[:, rows, part].sum(dim=2)  # [B, P]
-        far = distance(inner, length, power[part].sum(dim=1).sqrt(), kind)
-        places = torch.arange(first, first + len(part), device=far.device).expand(far.shape)
-        best = _merged(best, Selection(places, far), count)
-    if best is None:
-        raise ValueError("the bank is empty")
-    return best
+    return distance(inner, length, power[prompts].sum(dim=1).sqrt(), kind)
 
 
-def nearest_among(
-    kept: Tensor, received: Tensor, bank: Tensor, count: int, kind: DistanceKind = "both"
-) -> Selection:
-    """Return the ``count`` nearest of those images alone that were ``kept [B, q]`` (eq. 23).
+def kept(far: Tensor, count: int) -> Tensor:
+    """Return which of ``far [B, P]`` are kept, ``[B, P]`` bool: the ``count`` nearest.
+
+    So are all that are as far as the last of them: many images of a bank have the same prompts, and
+    nothing that was received tells which of them to drop.
 
     Raises:
-        ValueError: if fewer were kept.
+        ValueError: if there are fewer.
     """
-    _check(count, kept.shape[1])
-    kept = kept.sort(dim=1).values
-    part = bank[kept]  # [B, q, k]
-    inner = (part @ received.unsqueeze(2)).squeeze(2)
-    far = distance(inner, received.norm(dim=1, keepdim=True), part.norm(dim=2), kind)
-    return _merged(None, Selection(kept, far), count)
+    _check(count, far.shape[1])
+    return far <= far.kthvalue(count, dim=1, keepdim=True).values
 
 
-def _merged(best: Selection | None, more: Selection, count: int) -> Selection:
-    if best is not None:
-        more = Selection(
-            torch.cat([best.index, more.index], dim=1),
-            torch.cat([best.distance, more.distance], dim=1),
-        )
-    far, order = more.distance.sort(dim=1, stable=True)
-    return Selection(more.index.gather(1, order[:, :count]), far[:, :count])
+def nearest(far: Tensor, count: int, among: Tensor | None = None) -> Selection:
+    """Return the ``count`` nearest by ``far [B, P]``.
+
+    Args:
+        far: distances.
+        count: how many.
+        among: ``[B, P]`` bool, which come into question; the others are infinitely far.
+
+    Raises:
+        ValueError: if there are fewer.
+    """
+    _check(count, far.shape[1])
+    if among is not None:
+        far = far.masked_fill(~among, torch.inf)
+    found, order = far.sort(dim=1, stable=True)
+    return Selection(order[:, :count], found[:, :count])
 
 
 def _check(count: int, held: int) -> None:

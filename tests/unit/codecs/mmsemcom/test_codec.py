@@ -1,0 +1,96 @@
+"""MMSemCom end to end: rates, side information, and what is selected."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from semsim.channels.config import AwgnConfig
+from semsim.codecs.mmsemcom.codec import Mmsemcom
+from semsim.codecs.mmsemcom.config import MmsemcomConfig
+from semsim.codecs.mmsemcom.overhead import Work, sequential_bytes, simultaneous_bytes
+from semsim.link.link import Link
+from semsim.link.spreading import WalshSpreading
+from semsim.noiseless import noiseless
+from semsim.testing import check_codec
+from semsim.types import Csi, Source
+
+SHAPE = (3, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def codec(config: MmsemcomConfig) -> Mmsemcom:
+    return Mmsemcom(config)
+
+
+@pytest.fixture(scope="module")
+def own(codec: Mmsemcom) -> Source:
+    """Images of the bank that CLIP takes for what they are."""
+    image = codec.bank.flat.float() / 255
+    label = torch.arange(2).repeat_interleave(7)
+    _, found = codec.describe(image)
+    right = (found == label).nonzero().flatten()
+    assert len(right) > 1
+    return Source(image[right], label[right])
+
+
+def test_it_keeps_the_contract(codec: Mmsemcom) -> None:
+    check_codec(codec, SHAPE)
+
+
+def test_values_are_counted_as_the_paper_counts_bytes(codec: Mmsemcom) -> None:
+    """Two prompts of 16 values, 6 image features, 8 fused ones; a class of two is one bit."""
+    payloads = {rate.name: rate.payload for rate in codec.rates(SHAPE)}
+    assert payloads == {"image": 3 + 1, "simultaneous": 4 + 1, "sequential": 19 + 1}
+    assert 4 * codec.value_counts()["sequential"] == sequential_bytes(2, 16, 6)
+    assert 4 * codec.value_counts()["simultaneous"] == simultaneous_bytes(8)
+
+
+@pytest.mark.parametrize("name", ["image", "simultaneous", "sequential"])
+def test_an_image_of_the_bank_selects_itself(codec: Mmsemcom, own: Source, name: str) -> None:
+    rate = next(rate for rate in codec.rates(SHAPE) if rate.name == name)
+    csi = Csi(torch.ones(len(own)))
+    output = codec.decode(noiseless(codec.encode(own, csi, rate), csi), csi, rate)
+    assert output.image is not None
+    torch.testing.assert_close(output.image, own.image)
+
+
+def test_the_link_counts_the_class_and_brings_it_to_the_receiver(
+    codec: Mmsemcom, own: Source
+) -> None:
+    link = Link(codec, AwgnConfig().build(generator=torch.Generator().manual_seed(0)))
+    delivery = link.transmit(own, 60.0, "sequential")
+    assert delivery.audit.channel_uses.tolist() == [20.0] * len(own)
+    assert delivery.output.image is not None
+    torch.testing.assert_close(delivery.output.image, own.image)
+
+
+def test_two_users_share_the_air_by_walsh_codes(codec: Mmsemcom, own: Source) -> None:
+    pair = own.select([0, 1])
+    channel = AwgnConfig().build(generator=torch.Generator().manual_seed(0))
+    delivery = Link(codec, WalshSpreading(channel, 2, 2)).transmit(pair, 60.0, "simultaneous")
+    assert delivery.output.image is not None
+    torch.testing.assert_close(delivery.output.image, pair.image)
+
+
+def test_sequential_selection_keeps_by_prompts_first(codec: Mmsemcom, own: Source) -> None:
+    """Whatever image features say: prompts of other images leave those images alone."""
+    told, label = codec.describe(own.image[:1])
+    known = codec.prompts[int(label)]
+    for prompts in known.unique(dim=0):
+        text = codec.candidates[prompts].flatten().unsqueeze(0)
+        chosen = codec.select(torch.cat([text, told.image], dim=1), label, "sequential").index
+        alike = (known == prompts).all(dim=1)
+        if int(alike.sum()) >= codec.config.keep:
+            assert alike[chosen].all()
+
+
+def test_images_of_other_sizes_are_refused(codec: Mmsemcom) -> None:
+    with pytest.raises(ValueError, match="8×8"):
+        codec.rates((3, 16, 16))
+
+
+def test_complexity_adds_up_as_in_the_paper() -> None:
+    work = Work(text=5, image=7, fusion=3, draw=100, d_text=48, d_image=6, d_fusion=8)
+    assert work.sequential(10, 2) == 11 * 5 + 3 * 7 + 1000 + (10 * 48 + 2 * 6)
+    assert work.simultaneous(10) == 11 * 12 + 1000 + 30 + 80
