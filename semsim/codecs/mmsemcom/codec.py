@@ -33,8 +33,6 @@ from semsim.types import (
     SymbolPayload,
 )
 
-#: What is sent at each rate.
-RATES = ("image", "simultaneous", "sequential")
 #: Distances that are compared together, to bound the memory.
 _DISTANCES_AT_ONCE = 2**24
 
