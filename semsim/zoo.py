@@ -122,7 +122,8 @@ def verify(name: str) -> None:
 
     known = card(name)
     loaded = load(name)
-    codec = getattr(loaded, "network", loaded)
+    # Captioners and generators are no networks themselves; they hold one.
+    codec = loaded if isinstance(loaded, torch.nn.Module) else getattr(loaded, "network", None)
     if not isinstance(codec, torch.nn.Module):
         raise CheckpointError(f"{name}: {known.codec['kind']} has no weights")
     # A checkpoint may be a part of its codec only, beside other weights.

@@ -18,6 +18,7 @@ class What(StrEnum):
     channels = "channels"
     allocators = "allocators"
     sources = "sources"
+    samplers = "samplers"
     scenarios = "scenarios"
 
 

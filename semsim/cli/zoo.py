@@ -33,11 +33,8 @@ def list_checkpoints(json: Json = None) -> None:
         table.add_column(head, no_wrap=head != "held out", overflow="fold")
     cards = [zoo.card(name) for name in zoo.names()]
     for card in cards:
-        figures = ", ".join(
-            f"{name.removeprefix('held_out_').replace('psnr_db', 'PSNR')}: {value:.1f} dB"
-            for name, value in card.figures.items()
-            if "psnr_db" in name and "teacher" not in name
-        )
+        shown = (_figure(name, value) for name, value in card.figures.items())
+        figures = ", ".join(filter(None, shown))
         table.add_row(
             card.name,
             card.codec["kind"],
@@ -50,6 +47,15 @@ def list_checkpoints(json: Json = None) -> None:
     make_console().print(table)
     if json is not None:
         write_json(json, [asdict(card) for card in cards])
+
+
+def _figure(name: str, value: float) -> str:
+    """Return a held-out figure of a card in words, nothing of those that tell little alone."""
+    short = name.removeprefix("held_out_")
+    if "psnr_db" in short and "teacher" not in short:
+        return f"{short.replace('psnr_db', 'PSNR')}: {value:.1f} dB"
+    share = short.startswith(("accuracy", "attributes"))
+    return f"{short}: {100 * value:.1f} %" if share else ""
 
 
 @app.command()

@@ -120,11 +120,11 @@ class MmsemcomConfig(LearnedConfig):
     """MMSemCom: features are sent, and the receiver selects among images that it generated."""
 
     kind: Literal["mmsemcom"] = "mmsemcom"
-    weights: Weights = "mmsemcom-fashion"
+    weights: Weights
     """Features: a shipped checkpoint, `{path, sha256}`, or `random`."""
     model: FeaturesModel | None = None
     """Parts and sizes of features with `weights: random`; a checkpoint knows its own."""
-    bank: str | Path = "mmsemcom-fashion"
+    bank: str | Path
     """A bank that ships, by its name, or a folder that `semsim bank` made."""
     keep: int = Field(100, ge=1)
     """Images that sequential selection keeps by their prompts, q."""
