@@ -41,11 +41,13 @@ class Pictures:
         original: ``[N, 3, H, W]`` in 0..1.
         received: ``[N, 3, H, W]`` in 0..1.
         captions: one line an image.
+        candidates: ``[N, k, 3, H, W]``, what the receiver chose among, the best first.
     """
 
     original: Tensor
     received: Tensor
     captions: tuple[str, ...]
+    candidates: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -219,6 +219,8 @@ class Output:
         text: one sentence an element.
         features: ``[B, d]``.
         outage: ``[B]`` bool, true where nothing could be decoded.
+        candidates: ``[B, k, 3, H, W]`` in 0..1, images that the receiver chose among, the best
+            first; for reports.
     """
 
     image: Tensor | None = None
@@ -226,6 +228,7 @@ class Output:
     text: tuple[str, ...] | None = None
     features: Tensor | None = None
     outage: Tensor | None = None
+    candidates: Tensor | None = None
 
 
 @dataclass(frozen=True)

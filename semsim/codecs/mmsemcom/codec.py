@@ -33,6 +33,8 @@ from semsim.types import (
     SymbolPayload,
 )
 
+#: Images that come with the selected one, which is the first of them.
+_SHOWN = 10
 #: Distances that are compared together, to bound the memory.
 _DISTANCES_AT_ONCE = 2**24
 
@@ -175,10 +177,11 @@ class Mmsemcom(nn.Module):
         return SymbolPayload(to_symbols(values), self.side_bits, label)
 
     def decode(self, received: Received | ReceivedBits, csi: Csi, rate: Rate) -> Output:  # noqa: ARG002
-        """``[B, n]`` equalised symbols to the selected images ``[B, 3, H, W]``."""
+        """``[B, n]`` equalised symbols to the selected images, and the ten nearest of each."""
         values, label = self.heard(received, rate)
-        place = self.select(values, label, rate.name).index[:, 0]
-        return Output(image=self.images(label, place))
+        near = self.select(values, label, rate.name, min(_SHOWN, self.bank.images.shape[1])).index
+        shown = self.images(label.unsqueeze(1), near)
+        return Output(image=shown[:, 0], candidates=shown)
 
     def heard(self, received: Received | ReceivedBits, rate: Rate) -> tuple[Tensor, Tensor]:
         """Return the values ``[B, k]``, with noise, and the classes ``[B]`` of what arrived."""
@@ -189,6 +192,9 @@ class Mmsemcom(nn.Module):
     @torch.no_grad()
     def select(self, values: Tensor, label: Tensor, rate: str, count: int = 1) -> Selection:
         """Return the ``count`` nearest images of each one's class, places in ``[0, P)``.
+
+        Where sequential selection keeps fewer, the others follow in the order of the bank, at an
+        infinite distance.
 
         Args:
             values: ``[B, k]`` received.
@@ -225,11 +231,11 @@ class Mmsemcom(nn.Module):
         prompts = self.prompts[label]
         of_text = values.shape[1] - self.image.shape[2]
         text = values[:, :of_text].reshape(len(values), prompts.shape[1], -1)
-        keep = min(max(self.config.keep, count), len(prompts))
+        keep = min(self.config.keep, len(prompts))
         among = kept(prompt_distances(text, self.candidates, prompts, kind), keep)
         return nearest(distances(values[:, of_text:], self.image[label], kind), count, among)
 
     def images(self, label: Tensor, place: Tensor) -> Tensor:
-        """Return images ``[B, 3, H, W]`` in 0..1 of classes ``[B]`` and places ``[B]``."""
+        """Return images ``[..., 3, H, W]`` in 0..1 of classes and places ``[...]``."""
         chosen = self.bank.images[label.cpu(), place.cpu()]
         return chosen.to(self.image.device).float() / 255.0

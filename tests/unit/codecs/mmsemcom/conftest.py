@@ -37,7 +37,7 @@ MODEL = FeaturesModel.model_validate(
         "heads": 2,
     }
 )
-SAMPLER = ClassUnetModel(size=8, channels=(8, 8), layers=1, attention=1, groups=4, head_width=4)
+SAMPLER = ClassUnetModel(size=16, channels=(8, 8), layers=1, attention=1, groups=4, head_width=4)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def test_the_sheets_hold_what_the_sampler_draws(recipe: BankRecipe, bank_folder:
     sampler = recipe.sampler.build()
     generator = Streams(recipe.seed).child("bank", 1).torch("batch 2")
     drawn = sampler.draw(torch.tensor([1]), generator)
-    assert bank.images.shape == (2, 7, 3, 8, 8)
+    assert bank.images.shape == (2, 7, 3, 16, 16)
     assert torch.equal(bank.images[1, 6], (255 * drawn[0]).round().to(torch.uint8))
 
 
@@ -57,7 +57,7 @@ def test_what_was_drawn_is_not_drawn_again(recipe: BankRecipe, tmp_path: Path) -
     with pytest.raises(_StoppedError):
         make_bank(recipe, tmp_path, report=stop)
     (part,) = (tmp_path / "parts").glob("*.npy")
-    np.save(part, np.zeros((3, 3, 8, 8), np.uint8))
+    np.save(part, np.zeros((3, 3, 16, 16), np.uint8))
     images = make_bank(recipe, tmp_path).images
     assert not images[0, :3].any()
     assert images[0, 3:].any()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -12,10 +14,13 @@ from semsim.codecs.mmsemcom.overhead import Work, sequential_bytes, simultaneous
 from semsim.link.link import Link
 from semsim.link.spreading import WalshSpreading
 from semsim.noiseless import noiseless
+from semsim.report.figures import figures
+from semsim.scenario import LinkScenario
+from semsim.sweep.run import sweep
 from semsim.testing import check_codec
 from semsim.types import Csi, Source
 
-SHAPE = (3, 8, 8)
+SHAPE = (3, 16, 16)
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +86,47 @@ def test_sequential_selection_keeps_by_prompts_first(codec: Mmsemcom, own: Sourc
         text = codec.candidates[prompts].flatten().unsqueeze(0)
         chosen = codec.select(torch.cat([text, told.image], dim=1), label, "sequential").index
         alike = (known == prompts).all(dim=1)
-        if int(alike.sum()) >= codec.config.keep:
+        if int(alike.sum()) >= codec.config.keep:  # else some of others are kept, too
             assert alike[chosen].all()
 
 
+def test_more_candidates_do_not_change_the_choice(codec: Mmsemcom, own: Source) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for name, count in codec.value_counts().items():
+        values, label = torch.randn(9, count, generator=generator), torch.tensor([0, 1, 1] * 3)
+        one, seven = (codec.select(values, label, name, many).index for many in (1, 7))
+        assert torch.equal(one[:, 0], seven[:, 0])
+        assert torch.equal(seven.sort(dim=1).values, torch.arange(7).expand(9, 7))
+
+
+def test_the_report_shows_what_was_chosen_among(config: MmsemcomConfig, tmp_path: Path) -> None:
+    codec = config.model_dump(mode="json", exclude={"model"})
+    scenario = LinkScenario.model_validate(
+        {
+            "task": "link",
+            "name": "choose",
+            "source": {"kind": "gaussian", "size": 16},
+            "systems": [{"codec": codec}],
+            "channels": ["awgn"],
+            "images": 2,
+            "snr_db": [10],
+        }
+    )
+    results = sweep(scenario, keep=tmp_path)
+    (shown,) = results.pictures.values()
+    assert shown.candidates is not None
+    assert shown.candidates.shape == (2, 7, 3, 16, 16)
+    assert torch.equal(shown.candidates[:, 0], shown.received)
+    (again,) = sweep(scenario, keep=tmp_path).pictures.values()
+    assert again.candidates is not None
+    assert torch.equal(again.candidates, shown.candidates)
+    drawn = [axis for axis in figures(results)["candidates"].axes if axis.images]
+    assert len(drawn) == 1 + 7
+
+
 def test_images_of_other_sizes_are_refused(codec: Mmsemcom) -> None:
-    with pytest.raises(ValueError, match="8×8"):
-        codec.rates((3, 16, 16))
+    with pytest.raises(ValueError, match="16×16"):
+        codec.rates((3, 8, 8))
 
 
 def test_complexity_adds_up_as_in_the_paper() -> None:
