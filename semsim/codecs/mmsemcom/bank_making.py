@@ -58,13 +58,14 @@ def make_bank(
 
     Raises:
         DataError: if the folder holds (part of) another bank, images are too many for a sheet, or
-            the sampler is untrained: its weights would be others after an interruption.
+            the sampler is untrained (its weights would be others after an interruption) or does
+            not know a class.
     """
     sampler = recipe.sampler.build(device)
     known = _identity(recipe, sampler)
     parts = folder / "parts"
-    if not resume:
-        shutil.rmtree(folder, ignore_errors=True)
+    if not resume and any(path.is_file() for path in _marks(folder)):
+        shutil.rmtree(folder)
     _check_folder(folder, known)
     if not (folder / MANIFEST).is_file():
         parts.mkdir(parents=True, exist_ok=True)
@@ -90,8 +91,13 @@ def _identity(recipe: BankRecipe, sampler: Any) -> dict[str, Any]:
     return asked
 
 
+def _marks(folder: Path) -> tuple[Path, Path]:
+    """Return the files that say whose bank it is, of a whole one and of a part."""
+    return folder / MANIFEST, folder / "parts" / "of.json"
+
+
 def _check_folder(folder: Path, known: dict[str, Any]) -> None:
-    for path in (folder / MANIFEST, folder / "parts" / "of.json"):
+    for path in _marks(folder):
         if not path.is_file():
             continue
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -115,7 +121,13 @@ def _draw(recipe: BankRecipe, sampler: Any, parts: Path, device: str, report: Re
         generator = Streams(recipe.seed).child("bank", label).torch(f"batch {k}", device)
         labels = torch.full((count,), label, device=device)
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=fast):
-            image = sampler.draw(labels, generator)
+            try:
+                image = sampler.draw(labels, generator)
+            except ValueError as error:
+                raise DataError(
+                    f"classes: the sampler cannot draw {recipe.classes[label]!r}, which is class "
+                    f"{label} ({error}); name the classes that it was trained on, in their order"
+                ) from error
         _save(path, (255.0 * image.float()).round().to(torch.uint8).cpu().numpy())
     report(len(todo), len(todo), "images")
 

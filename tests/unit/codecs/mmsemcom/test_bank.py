@@ -64,6 +64,20 @@ def test_what_was_drawn_is_not_drawn_again(recipe: BankRecipe, tmp_path: Path) -
     assert make_bank(recipe, tmp_path, resume=False).images[0, :3].any()
 
 
+def test_beginning_anew_deletes_banks_alone(recipe: BankRecipe, tmp_path: Path) -> None:
+    mine = tmp_path / "letter.txt"
+    mine.write_text("dear")
+    make_bank(recipe, tmp_path, resume=False)
+    assert mine.read_text() == "dear"
+
+
+def test_classes_that_the_sampler_does_not_know_are_refused(
+    recipe: BankRecipe, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="cannot draw 'hat', which is class 2"):
+        make_bank(recipe.model_copy(update={"classes": ("bag", "shoe", "hat")}), tmp_path)
+
+
 def test_a_folder_of_another_recipe_is_left_alone(recipe: BankRecipe, bank_folder: Path) -> None:
     other = recipe.model_copy(update={"seed": 1})
     with pytest.raises(DataError, match="another recipe"):
