@@ -108,6 +108,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "a class instead of an image: distilled features, channel-aware transformer (RKD-SC)",
         ),
         Plugin(
+            "t_deepsc",
+            "semsim.codecs.t_deepsc.config:TDeepScConfig",
+            "semsim.codecs.t_deepsc.codec:TDeepSc",
+            "a class by ten indices of a codebook, from a vision transformer (T-DeepSC)",
+        ),
+        Plugin(
             "mmsemcom",
             "semsim.codecs.mmsemcom.config:MmsemcomConfig",
             "semsim.codecs.mmsemcom.codec:Mmsemcom",
@@ -282,6 +288,34 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "CIFAR-10, CIFAR-100, STL-10, Fashion-MNIST",
         ),
     ),
+    "captioners": (
+        Plugin(
+            "blip",
+            "semsim.codecs.vlm_csc.knowledge.config:BlipConfig",
+            "semsim.codecs.vlm_csc.knowledge.captioners:Blip",
+            "BLIP: the captioner of VLM-CSC (extra vision-language)",
+        ),
+        Plugin(
+            "git",
+            "semsim.codecs.vlm_csc.knowledge.config:GitConfig",
+            "semsim.codecs.vlm_csc.knowledge.captioners:Git",
+            "GIT: a captioner of LEMON's family (extra vision-language)",
+        ),
+        Plugin(
+            "tagger",
+            "semsim.codecs.vlm_csc.knowledge.config:TaggerConfig",
+            "semsim.codecs.vlm_csc.knowledge.captioners:Tagger",
+            "recognised tags joined to a text, RAM's kind (extra vision-language)",
+        ),
+    ),
+    "generators": (
+        Plugin(
+            "stable_diffusion",
+            "semsim.codecs.vlm_csc.knowledge.config:StableDiffusionConfig",
+            "semsim.codecs.vlm_csc.knowledge.generators:StableDiffusion",
+            "Stable Diffusion: the generator of VLM-CSC (extra vision-language)",
+        ),
+    ),
     "samplers": (
         Plugin(
             "class_diffusion",
@@ -338,6 +372,24 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.codecs.trangdeepsc.config:CotrainingConfig",
             "semsim.codecs.trangdeepsc.cotraining:Cotraining",
             "student and teacher side by side, Algorithm 1 of TranGDeepSC",
+        ),
+        Plugin(
+            "autoencoding",
+            "semsim.codecs.vlm_csc.knowledge.config:AutoencodingConfig",
+            "semsim.codecs.vlm_csc.knowledge.autoencoder:Autoencoding",
+            "the autoencoder of a small latent diffusion model (VLM-CSC)",
+        ),
+        Plugin(
+            "captioning",
+            "semsim.codecs.vlm_csc.knowledge.config:CaptioningConfig",
+            "semsim.codecs.vlm_csc.knowledge.captioning:Captioning",
+            "a captioner learns the captions of its images (VLM-CSC)",
+        ),
+        Plugin(
+            "latent_diffusion",
+            "semsim.codecs.vlm_csc.knowledge.config:LatentDiffusionConfig",
+            "semsim.codecs.vlm_csc.knowledge.diffusion:LatentDiffusion",
+            "a U-Net and a text encoder learn to draw captioned latents (VLM-CSC)",
         ),
         Plugin(
             "class_denoising",

@@ -228,16 +228,6 @@ class DownlinkScenario(ScenarioBase):
                 )
         return self
 
-    @model_validator(mode="after")
-    def _curve_of_these_images(self) -> DownlinkScenario:
-        own = any(source != self.source for source in self.user_sources())
-        if own and self.utility.quality_curve == "calibrated":
-            raise ValueError(
-                "'utility.quality_curve: calibrated' holds for the scenario's own source; users "
-                "with other images need {path: FILE} or 'paper'"
-            )
-        return self
-
 
 class SnrRange(Strict):
     """SNRs in even steps, both ends included."""

@@ -37,6 +37,7 @@ from semsim.engine.downlink import Downlink, SlotRecord
 from semsim.engine.dynamics.downlink import DynamicDownlink
 from semsim.engine.dynamics.figures import figures_of
 from semsim.engine.dynamics.pictures import FirstRequests
+from semsim.engine.judging import NO_LABELS, qualities, told
 from semsim.engine.topology import Places, draw_bearings_rad, draw_places
 from semsim.engine.traffic import UserSources
 from semsim.errors import ScenarioError
@@ -45,8 +46,17 @@ from semsim.link.modem import DigitalModem
 from semsim.results import Pictures, Results
 from semsim.rng import Streams
 from semsim.scenario import AdaptScenario, DownlinkScenario, DrawnUsers, Scenario, load_scenario
+from semsim.statistics import share_interval
 from semsim.sweep.run import sweep
-from semsim.types import Allocation, Allocator, DownlinkState, ImageShape, Report
+from semsim.types import (
+    Allocation,
+    Allocator,
+    Array,
+    DownlinkState,
+    ImageShape,
+    Report,
+    delivers,
+)
 
 
 def simulate(
@@ -88,6 +98,7 @@ class DownlinkRun:
         self.codecs = Codecs(scenario.device)
         configs = scenario.user_codecs()
         self.user_codecs = [self.codecs.get(config) for config in configs]
+        self.gets = tuple(delivers(codec) for codec in self.user_codecs)
         self.fading = None
         if scenario.modem.mcs == "adaptive":
             self.fading = fading_law(scenario.channel, Streams(scenario.seed), scenario.device)
@@ -97,10 +108,13 @@ class DownlinkRun:
             for codec in dict.fromkeys(self.user_codecs)
         }
         users = [
-            CodecInUse(config, getattr(codec, "weight_hashes", {}))
-            for config, codec in zip(configs, self.user_codecs, strict=True)
+            CodecInUse(config, source, getattr(codec, "weight_hashes", {}), delivers(codec))
+            for config, source, codec in zip(
+                configs, scenario.user_sources(), self.user_codecs, strict=True
+            )
         ]
-        curve = quality_curve(scenario.utility.quality_curve, users, scenario.source, shape)
+        self._check_labels()
+        curve = quality_curve(scenario.utility.quality_curve, users, shape)
         ftsc = FtscOperations(shape, scenario.compute).computing
         takes = (
             ftsc if isinstance(codec, Ftsc) else counted(rates[codec]) for codec in self.user_codecs
@@ -110,6 +124,22 @@ class DownlinkRun:
         of_users = tuple(tuple(r.rho for r in rates[codec]) for codec in self.user_codecs)
         self.problem = Problem(budget, scenario.utility, curve, of_users)
         self.seconds = {"build": time.perf_counter() - started}
+
+    def _check_labels(self) -> None:
+        for user, kind in enumerate(self.gets):
+            source = self.sources.of(user)
+            if kind == "label" and source.sample(1, np.random.default_rng(0)).label is None:
+                raise ScenarioError(
+                    f"{self.scenario.name}: user {user} gets labels by codec "
+                    f"'{self.scenario.user_codecs()[user].kind}', but look at its source: "
+                    f"{NO_LABELS}"
+                )
+        if self.scenario.utility.quality == "min" and len(set(self.gets)) > 1:
+            raise ScenarioError(
+                f"{self.scenario.name}: utility.quality: 'min' looks for the worst user, but some "
+                "get images and others labels, and PSNR does not compare with accuracy; set it to "
+                "sum or mean, with a 'weight' for each user"
+            )
 
     def engine(self) -> Downlink:
         """A fresh downlink at its first slot."""
@@ -200,7 +230,7 @@ class DownlinkRun:
                 if firsts is not None:
                     firsts.look(record)
                 elif record.slot == 0:
-                    pictures[name] = _pictures(record, frame)
+                    pictures[name] = _pictures(record, frame, engine)
                 done += 1
             if firsts is not None:
                 pictures[name] = firsts.pictures()
@@ -228,13 +258,20 @@ class DownlinkRun:
         record = engine.step(allocation)
         frame = pd.DataFrame(record.columns)
         sent = replace(allocation, rho=frame["rho_sent"].to_numpy())
-        predicted = self.problem.utility(state.gain, sent)
-        frame["psnr_predicted_db"] = predicted.quality_db
+        predicted: Array = self.problem.utility(state.gain, sent).qualities
         frame["utility"] = float(proof.utility)
         frame["utility_bound"] = float(proof.upper_bound)
-        frame["utility_sent"] = self._charged_utility(frame, frame["psnr_predicted_db"])
-        frame["utility_measured"] = self._charged_utility(frame, frame["psnr_db"])
-        return frame, record
+        frame["utility_sent"] = self._charged_utility(frame, predicted)
+        frame["utility_measured"] = self._charged_utility(frame, qualities(frame, self.gets))
+        return frame.assign(**self._predicted(predicted)), record
+
+    def _predicted(self, quality: Array) -> dict[str, Array]:
+        """Return what the curves promise, ``[N]``, apart for images and labels."""
+        image = np.array([kind == "image" for kind in self.gets])
+        found = {"psnr_predicted_db": np.where(image, quality, np.nan)}
+        if not image.all():
+            found["accuracy_predicted"] = np.where(image, np.nan, quality)
+        return found
 
     def _dynamic_slot(
         self, engine: Downlink, state: DownlinkState, allocation: Allocation
@@ -253,27 +290,40 @@ class DownlinkRun:
         record = engine.step(allocation)
         frame = pd.DataFrame(record.columns)
         delivered = frame["delivered"].to_numpy() > 0
-        predicted_db = self.problem.curve.psnr_db(frame["rho_sent"].to_numpy())
-        frame["psnr_predicted_db"] = np.where(delivered, predicted_db, np.nan)
+        promised = self.problem.curve.quality(frame["rho_sent"].to_numpy())
+        predicted = np.where(delivered, promised, np.nan)
         frame["utility"], frame["utility_bound"] = utility, bound
         delay_s, energy_j = frame["delay_s"].to_numpy(), frame["energy_j"].to_numpy()
-        for name, quality in (("sent", "psnr_predicted_db"), ("measured", "psnr_db")):
+        measured = qualities(frame, self.gets)
+        for name, quality in (("sent", predicted), ("measured", measured)):
             frame[f"utility_{name}"] = float(
-                delivered_utility(
-                    self.scenario.utility, delivered, frame[quality].to_numpy(), delay_s, energy_j
-                )
+                delivered_utility(self.scenario.utility, delivered, quality, delay_s, energy_j)
             )
-        return frame, record
+        return frame.assign(**self._predicted(predicted)), record
 
-    def _charged_utility(self, frame: pd.DataFrame, psnr_db: pd.Series) -> float:
-        """U of eq. (24) with the time and energy that were charged, and ``psnr_db`` as quality."""
+    def _charged_utility(self, frame: pd.DataFrame, quality: Array) -> float:
+        """U of eq. (24) with the time and energy that were charged, and ``quality [N]``."""
         weights = self.scenario.utility
-        weighted = psnr_db * np.broadcast_to(weights.weight, len(psnr_db))
+        weighted = quality * np.broadcast_to(weights.weight, len(quality))
         return float(
-            weights.lambda_quality * float(pooled(weights.quality, weighted.to_numpy()))
+            weights.lambda_quality * float(pooled(weights.quality, weighted))
             - weights.lambda_delay * frame["delay_s"].max()
             - weights.lambda_energy * frame["energy_j"].sum()
         )
+
+    def _quality_of(self, part: pd.DataFrame) -> dict[str, Any]:
+        """Means over what was delivered of every kind that somebody gets; accuracy of 95 %."""
+        found: dict[str, Any] = {}
+        if "image" in self.gets:
+            for name in ("psnr_db", "psnr_predicted_db", "ssim"):
+                found[name] = float(part[name].mean())
+        if "label" in self.gets:
+            for name in ("accuracy", "accuracy_predicted"):
+                found[name] = float(part[name].mean())
+            answers = int(part["accuracy"].notna().sum())
+            if answers:
+                found["accuracy_interval"] = share_interval(found["accuracy"], answers)
+        return found
 
     def _summary(self, slots: pd.DataFrame, names: list[str]) -> dict[str, Any]:
         rows = {}
@@ -286,9 +336,7 @@ class DownlinkRun:
                 "gap": float((decided["utility_bound"] - decided["utility"]).mean()),
                 "utility_sent": float(by_slot["utility_sent"].first().mean()),
                 "utility_measured": float(by_slot["utility_measured"].first().mean()),
-                "psnr_db": float(part["psnr_db"].mean()),
-                "psnr_predicted_db": float(part["psnr_predicted_db"].mean()),
-                "ssim": float(part["ssim"].mean()),
+                **self._quality_of(part),
                 "slowest_s": float(by_slot["delay_s"].max().mean()),
                 "energy_j": float(by_slot["energy_j"].sum().mean()),
                 "power_w": float(by_slot["power_w"].sum().mean()),
@@ -344,9 +392,10 @@ def _common_shape(scenario: DownlinkScenario, sources: dict[PluginConfig, Any]) 
     return shape
 
 
-def _pictures(record: SlotRecord, frame: pd.DataFrame) -> Pictures:
+def _pictures(record: SlotRecord, frame: pd.DataFrame, engine: Downlink) -> Pictures:
+    rows = frame.to_dict(orient="records")
     captions = tuple(
-        f"user {row.user}: {row.psnr_db:.1f} dB at ρ = {row.rho_sent:.4f}"
-        for row in frame.itertuples()
+        f"user {row['user']}: {told(row)} at ρ = {row['rho_sent']:.4f}" for row in rows
     )
-    return Pictures(record.source.image.cpu(), record.received.cpu(), captions)
+    words = tuple(engine.answer(row) for row in rows)
+    return Pictures(record.source.image.cpu(), record.received.cpu(), captions, words)

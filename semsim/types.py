@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: ``(channels, height, width)`` of one source image.
 ImageShape: TypeAlias = tuple[int, int, int]
 Array: TypeAlias = NDArray[np.float64]
+#: What a receiver is after, which decides how its quality is measured: an image by its PSNR in dB,
+#: a label (the class of what the image shows) by top-1 accuracy, 0 to 1.
+Delivers: TypeAlias = Literal["image", "label"]
 #: Told about progress: (steps done, steps in all, what is being done).
 Report: TypeAlias = Callable[[int, int, str], None]
 
@@ -29,7 +32,7 @@ class Source:
 
     Attributes:
         image: ``[B, 3, H, W]`` float in 0..1.
-        label: ``[B]`` integer class, where the source has one.
+        label: ``[B]`` integer class, where the source has one; -1 for an image without.
         caption: one sentence an image, where the source has one.
         name: where each image comes from, for reports.
     """
@@ -122,8 +125,7 @@ class SymbolPayload:
     """Complex symbols ``x [B, n]`` of any scale (the link normalises), plus side information.
 
     ``side_bits`` per image travel beside the symbols (a class label, an SNR report); they are
-    assumed to arrive, and are charged as QPSK symbols of rate 1/2. What they say stands in ``side
-    [B, ...]``, where the receiver cannot know it otherwise.
+    assumed to arrive, charged as QPSK symbols of rate 1/2, and say ``side [B, ...]``.
     """
 
     x: Tensor
@@ -155,11 +157,10 @@ class Received:
         x: ``[B, n]`` equalised symbols (an unbiased estimate of what was sent).
         noise_variance: ``[B, n]`` effective complex noise variance after equalisation.
         gain: ``[B, n]`` power gain |h|² that each symbol saw (mean 1 over channel draws).
-        snr_measured: ``[B]`` linear Es/N0, measured on this very transmission as
-            mean |x|² over mean |noise|², before fading.
+        snr_measured: ``[B]`` linear Es/N0 of this very transmission before fading, from its noise.
         noise_samples: complex noise samples behind that measurement, per element.
         extra_uses: channel uses that each element took beside the ``n`` of ``x``: pilots, chips.
-        side: ``[B, ...]`` what the side bits said; ``None`` where there are none to be told.
+        side: ``[B, ...]`` what the side bits said.
     """
 
     x: Tensor
@@ -219,8 +220,7 @@ class Output:
         text: one sentence an element.
         features: ``[B, d]``.
         outage: ``[B]`` bool, true where nothing could be decoded.
-        candidates: ``[B, k, 3, H, W]`` in 0..1, images that the receiver chose among, the best
-            first; for reports.
+        candidates: ``[B, k, 3, H, W]``, images that were chosen among, the best first.
     """
 
     image: Tensor | None = None
@@ -244,8 +244,7 @@ class Audit:
         cbr: channel uses / (C·H·W).
         block_error_rate: share of LDPC blocks in error (zero for symbol payloads).
         power_constrained: false where a paper's unconstrained setting is reproduced.
-        snr_convention: what the SNR that was asked for means; Es/N0 unless a public code's own
-            definition is reproduced.
+        snr_convention: what the SNR asked for means; Es/N0 unless a public code is reproduced.
     """
 
     snr_asked: Tensor
@@ -278,7 +277,11 @@ class Delivery:
 
 @runtime_checkable
 class Codec(Protocol):
-    """Sender and receiver of one semantic codec; a ``torch.nn.Module``."""
+    """Sender and receiver of one semantic codec; a ``torch.nn.Module``.
+
+    A codec whose output has ``logits`` and no image says so by an attribute ``delivers = "label"``
+    (:func:`delivers`).
+    """
 
     def rates(self, shape: ImageShape) -> tuple[Rate, ...]:
         """Operating points for images of ``shape``, by rising ``rho``.
@@ -295,6 +298,12 @@ class Codec(Protocol):
     def decode(self, received: Received | ReceivedBits, csi: Csi, rate: Rate) -> Output:
         """Rebuild the batch from what arrived."""
         ...
+
+
+def delivers(codec: Codec) -> Delivers:
+    """Return what the users of a codec get: an image, unless it says otherwise."""
+    said: Delivers = getattr(codec, "delivers", "image")
+    return said
 
 
 @runtime_checkable
@@ -351,10 +360,8 @@ class Product:
     Attributes:
         model: which of the objective's models it is.
         sizes: configuration of the network, which its weights carry.
-        codec: how a scenario names the codec; ``"WEIGHTS"`` stands where its weights go.
-        part: the sub-module of the model that the weights are of, by its dotted name; the whole
-            model where empty.
-        room: of the plug-in that ``codec`` names, where it is no codec.
+        codec: how a scenario names the plug-in of ``room``; ``"WEIGHTS"`` stands for its weights.
+        part: dotted name of the sub-module that the weights are of; the whole model where empty.
     """
 
     model: str
@@ -393,7 +400,7 @@ class Waiting:
         sent: ``[..., N]`` share of the oldest one's image that has been sent.
         rho: ``[..., N]`` the rate at which that image is coded; 0 while it has not begun.
         rest_bits: ``[..., N]`` what is left of it to send; 0 while it has not begun.
-        psnr_db: ``[..., N]`` of the last image that each user received; 0 before the first.
+        quality: ``[..., N]`` of the last delivery to each user; 0 before the first.
         energy_j: ``[...]`` left in the battery; infinite without one.
     """
 
@@ -403,7 +410,7 @@ class Waiting:
     sent: Array
     rho: Array
     rest_bits: Array
-    psnr_db: Array
+    quality: Array
     energy_j: Array
 
 
@@ -414,10 +421,8 @@ class DownlinkState:
     Attributes:
         gain: ``[..., N]`` power gain g_n, path loss and small-scale draw (FTSC eq. 23).
         distance_m: ``[..., N]``.
-        active: ``[..., N]`` users to share among, those for whom something can be sent; ``None``
-            is everybody.
-        waiting: queues, ages and energy of a dynamic downlink; ``None`` where slots are
-            independent.
+        active: ``[..., N]`` users for whom something can be sent; ``None`` is everybody.
+        waiting: what a dynamic downlink has; ``None`` where slots are independent.
     """
 
     gain: Array
@@ -474,10 +479,8 @@ class Allocation:
         b_hz: bandwidth.
         p_w: transmit power.
         info: what the solver wants to tell (iterations, status, utility by iteration).
-        certificate: how good it is, where that has been found out
-            (:func:`semsim.allocation.certificate.certify`).
-        mcs: index in the modem's table at which each user's image is sent; by default the modem
-            chooses itself.
+        certificate: how good it is (:func:`semsim.allocation.certificate.certify`), if known.
+        mcs: index in the modem's table to send each user's image at; its own choice by default.
     """
 
     rho: Array

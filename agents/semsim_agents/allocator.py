@@ -49,7 +49,7 @@ class AgentAllocator:
             of_actions.power_range_db,
             of_actions.levels,
         )
-        self._last_psnr_db: Array | None = None
+        self._last_quality: Array | None = None
 
     def allocate(self, state: DownlinkState) -> Allocation:
         """Decide for every drop in ``state``.
@@ -60,18 +60,18 @@ class AgentAllocator:
         lead, users = state.gain.shape[:-1], state.users
         self._check(state)
         wide = _wide(state)
-        told = wide.waiting.psnr_db if wide.waiting is not None else self._remembered(wide.gain)
+        told = wide.waiting.quality if wide.waiting is not None else self._remembered(wide.gain)
         action = self.agent.act(self._view.encode(wide, told))
         found = self._coding.decode(action, wide.active, action.shape[:1])
         if wide.waiting is None:
-            self._last_psnr_db = np.asarray(self._problem.curve.psnr_db(found.rho))
+            self._last_quality = np.asarray(self._problem.curve.quality(found.rho))
         shape = (*lead, users)
         return Allocation(
             found.rho.reshape(shape), found.b_hz.reshape(shape), found.p_w.reshape(shape)
         )
 
     def _remembered(self, gain: Array) -> Array:
-        last = self._last_psnr_db
+        last = self._last_quality
         return np.zeros(gain.shape) if last is None or last.shape != gain.shape else last
 
     def _check(self, state: DownlinkState) -> None:

@@ -47,6 +47,7 @@ class ScaleSettings(Strict):
     deadline_s: float | None
     old_s: float
     capacity_j: float | None
+    full_quality: tuple[float, ...] | None = None
 
 
 class AgentSettings(Strict):

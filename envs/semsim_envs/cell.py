@@ -10,7 +10,7 @@ from semsim.channels.devices import check_device
 from semsim.errors import ScenarioError
 from semsim.scenario import DownlinkScenario, load_scenario
 from semsim.simulation import DownlinkRun
-from semsim.types import Array
+from semsim.types import Array, Delivers
 from semsim_envs.actions import Actions
 from semsim_envs.backend import Backend
 from semsim_envs.entries import ActionKind
@@ -24,11 +24,13 @@ class Cell:
         scenario: cell, users, dynamics.
         problem: utility, budget, quality curves.
         offers: by user, the ρ that its codec offers and the budget's model holds for, rising.
+        gets: by user, what its codec delivers.
     """
 
     scenario: DownlinkScenario
     problem: Problem
     offers: tuple[Array, ...]
+    gets: tuple[Delivers, ...]
 
     @property
     def users(self) -> int:
@@ -75,6 +77,7 @@ def cell_of(scenario: DownlinkScenario) -> Cell:
     if key not in _CELLS:
         if len(_CELLS) >= _KEPT:
             del _CELLS[next(iter(_CELLS))]
-        problem = DownlinkRun(scenario).problem
-        _CELLS[key] = Cell(scenario, problem, tuple(problem.grid(len(scenario.user_codecs()))))
+        run = DownlinkRun(scenario)
+        offers = tuple(run.problem.grid(len(scenario.user_codecs())))
+        _CELLS[key] = Cell(scenario, run.problem, offers, run.gets)
     return _CELLS[key]

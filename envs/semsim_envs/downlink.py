@@ -52,7 +52,7 @@ class DownlinkEnv(SlotEnv):
     | field | meaning | 0 and 1 are |
     |---|---|---|
     | gain | reported gain, in dB | middle and top of `gain_range_db`; -1 its bottom |
-    | quality | PSNR of the user's last image | none yet, 50 dB |
+    | quality | of the user's last image, or label | none yet, 50 dB or an accuracy of 1 |
 
     and for a scenario with `dynamics`
 
@@ -72,8 +72,9 @@ class DownlinkEnv(SlotEnv):
     `least_reward`. ``quality="fitted"``: by the scenario's quality curve at the offered rate that
     is sent, and as many seconds as the gain allows. ``quality="measured"``: the images went through
     codec and channel. ``info`` has the parts ``quality``, ``delay`` and ``energy`` (of which the
-    first less the others is the utility), and by user ``psnr_db``, ``delay_s`` (0 where nothing
-    was delivered), ``energy_j``, ``delivered``, and what was allocated: ``rho``, ``b_hz``, ``p_w``.
+    first less the others is the utility), and by user ``user_quality`` (PSNR in dB, or accuracy of
+    a user of labels: 0 or 1 where it is measured), ``delay_s`` (both 0 where nothing was
+    delivered), ``energy_j``, ``delivered``, and what was allocated: ``rho``, ``b_hz``, ``p_w``.
 
     ## Starting State
 
@@ -141,13 +142,13 @@ class DownlinkEnv(SlotEnv):
 
     def observation(self) -> NDArray[np.float32]:
         """Return the observation of the current slot."""
-        rows = self.view.encode(self._cells.observe(), self._cells.last_psnr_db)
+        rows = self.view.encode(self._cells.observe(), self._cells.last_quality)
         row: NDArray[np.float32] = rows[0]
         return row
 
     def _details(self, allocation: Allocation, outcome: Outcome) -> dict[str, Any]:
         return {
-            "psnr_db": outcome.psnr_db[0],
+            "user_quality": outcome.user_quality[0],
             "delay_s": outcome.delay_s[0],
             "energy_j": outcome.energy_j[0],
             "delivered": outcome.delivered[0],

@@ -57,8 +57,8 @@ class DynamicCells:
         """Start all cells over; one meets the very slots that the engine draws of its seed."""
         self._slot = 0
         self._energy_j = np.zeros(self._count)
-        self.last_psnr_db = np.zeros((self._count, self._cell.users))
-        self._queues = empty(self.last_psnr_db, self._dynamics.traffic.queue)
+        self.last_quality = np.zeros((self._count, self._cell.users))
+        self._queues = empty(self.last_quality, self._dynamics.traffic.queue)
         self.restart(list(range(self._count)), seed)
 
     def restart(self, rows: list[int], seed: int) -> None:
@@ -79,7 +79,7 @@ class DynamicCells:
         energy = self._dynamics.energy
         full_j = np.asarray(math.inf if energy is None else energy.initial_j)
         self._energy_j = with_rows(self._energy_j, rows, full_j)
-        self.last_psnr_db = with_rows(self.last_psnr_db, rows, np.zeros(()))
+        self.last_quality = with_rows(self.last_quality, rows, np.zeros(()))
         self._open(np.isin(np.arange(self._count), rows))
         self._look()
 
@@ -118,7 +118,7 @@ class DynamicCells:
             sent=queues.sent,
             rho=rho,
             rest_bits=(1 - queues.sent) * rho * self._worth.image_bits,
-            psnr_db=self.last_psnr_db,
+            quality=self.last_quality,
             energy_j=self._energy_j,
         )
         self._state = DownlinkState(
@@ -153,19 +153,19 @@ class DynamicCells:
         delivered = served.done & (delay_s <= self._deadline_s * _MET)
         energy, left_j = self._dynamics.energy, np.asarray(served.left_j)
         finite = energy is not None and energy.harvest_w == 0
-        psnr_db = worth.psnr_db(rho)
+        quality = worth.quality(rho)
         outcome = judge(
             worth.config,
             worth.weight,
             delivered,
-            psnr_db,
+            quality,
             delay_s,
             served.energy_j,
             (left_j <= 0) & finite,
         )
         self._queues = drop(served.queues, served.done.astype(np.int64))
         self._energy_j = left_j
-        self.last_psnr_db = np.where(delivered, psnr_db, self.last_psnr_db)
+        self.last_quality = np.where(delivered, quality, self.last_quality)
         self._slot += 1
         self._world.advance()
         self._reports.add(self._world.gain)

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from semsim.engine.downlink import Downlink, SlotRecord
+from semsim.engine.judging import qualities
 from semsim.engine.topology import Places
 from semsim.simulation import DownlinkRun
 from semsim.types import Allocation, DownlinkState, Waiting
@@ -38,7 +39,7 @@ class MeasuredCell:
             self._engine = self._run.engine()
         self.engine.reset(seed)
         self.record = None
-        self.last_psnr_db = np.zeros((1, self._cell.users))
+        self.last_quality = np.zeros((1, self._cell.users))
         self._look()
 
     @property
@@ -76,7 +77,7 @@ class MeasuredCell:
         )
         columns, users = record.columns, self._cell.users
         delivered = np.array(columns.get("delivered", [1] * users)) > 0
-        psnr_db = np.array(columns["psnr_db"])
+        quality = qualities(columns, self.engine.gets)
         config = self._cell.problem.config
         dynamics = self._cell.scenario.dynamics
         energy = None if dynamics is None else dynamics.energy
@@ -85,12 +86,12 @@ class MeasuredCell:
             config,
             np.broadcast_to(config.weight, users),
             delivered[None],
-            psnr_db[None],
+            quality[None],
             np.array(columns["delay_s"])[None],
             np.array(columns["energy_j"])[None],
             np.array([energy is not None and energy.harvest_w == 0 and left_j <= 0]),
         )
         self.record = record
-        self.last_psnr_db = np.where(delivered, psnr_db, self.last_psnr_db)
+        self.last_quality = np.where(delivered, quality, self.last_quality)
         self._look()
         return outcome

@@ -9,14 +9,14 @@ import gymnasium
 import numpy as np
 
 from semsim.arrays import Values, namespace
-from semsim.types import DownlinkState
+from semsim.types import Delivers, DownlinkState
 from semsim.units import db_to_linear, linear_to_db
 from semsim_envs.backend import Backend
 from semsim_envs.cell import Cell
 from semsim_envs.static import Drops
 
-#: PSNR in dB that an observation of 1 stands for.
-_FULL_DB = 50.0
+#: Quality that an observation of 1 stands for: PSNR in dB, or accuracy.
+_FULL: dict[Delivers, float] = {"image": 50.0, "label": 1.0}
 #: Drops that tell which gains are usual, and how far beyond them the range goes in dB: movement
 #: takes users farther than where they start.
 _LOOKED_AT, _MARGIN_DB, _MOVING_DB = 64, 10.0, 20.0
@@ -53,6 +53,8 @@ class Scales:
         deadline_s: age that 1 stands for; ``None`` without deadlines.
         old_s: age that 1/2 stands for where there are none.
         capacity_j: of the battery; ``None`` without one.
+        full_quality: qualities that 1 stands for, one a user: 50 dB of PSNR, or an accuracy of 1
+            for labels; ``None`` is 50 dB for all.
     """
 
     users: int
@@ -64,6 +66,7 @@ class Scales:
     deadline_s: float | None = None
     old_s: float = 1.0
     capacity_j: float | None = None
+    full_quality: tuple[float, ...] | None = None
 
     def fields(self) -> tuple[Field, ...]:
         """Return the fields of an observation, in order."""
@@ -91,8 +94,9 @@ def scales_of(cell: Cell, gain_range_db: tuple[float, float] | None = None) -> S
         raise ValueError(f"gain_range_db: must be [low, high], got [{low_db:g}, {high_db:g}]")
     dynamics, slot_s = cell.scenario.dynamics, cell.scenario.slot_s
     rho_max = float(cell.problem.budget.rho_max)
+    full = tuple(_FULL[kind] for kind in cell.gets) if "label" in cell.gets else None
     if dynamics is None or slot_s is None:
-        return Scales(cell.users, (low_db, high_db), rho_max)
+        return Scales(cell.users, (low_db, high_db), rho_max, full_quality=full)
     return Scales(
         cell.users,
         (low_db, high_db),
@@ -103,6 +107,7 @@ def scales_of(cell: Cell, gain_range_db: tuple[float, float] | None = None) -> S
         deadline_s=dynamics.traffic.deadline_s,
         old_s=_OLD_SLOTS * slot_s,
         capacity_j=None if dynamics.energy is None else dynamics.energy.capacity_j,
+        full_quality=full,
     )
 
 
@@ -120,6 +125,7 @@ class Observations:
         low, high = np.log(db_to_linear(np.array(scales.gain_range_db))).tolist()
         self._middle, self._half = (low + high) / 2, (high - low) / 2
         self.fields = scales.fields()
+        self._full_quality = self._backend.array(np.array(scales.full_quality or _FULL["image"]))
 
     def space(self) -> gymnasium.Space[Any]:
         """Return the space of one cell's observations."""
@@ -129,17 +135,17 @@ class Observations:
         )
         return gymnasium.spaces.Box(low.astype(np.float32), np.float32(1.0), dtype=np.float32)
 
-    def encode(self, state: DownlinkState, last_psnr_db: Values) -> Values:
+    def encode(self, state: DownlinkState, last_quality: Values) -> Values:
         """Return ``[E, size]``, single precision.
 
         Args:
             state: ``[E, N]``.
-            last_psnr_db: ``[E, N]`` of the image that each user was sent last; 0 before the first.
+            last_quality: ``[E, N]`` of the last delivery to each user; 0 before the first.
         """
         xp = namespace(state.gain)
         rows = [
             ((xp.log(state.gain) - self._middle) / self._half).clip(-1.0, 1.0),
-            (last_psnr_db / _FULL_DB).clip(0.0, 1.0),
+            (last_quality / self._full_quality).clip(0.0, 1.0),
         ]
         waiting = state.waiting
         if waiting is not None and state.active is not None:

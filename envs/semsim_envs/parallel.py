@@ -41,7 +41,8 @@ class DownlinkParallel(ParallelEnv[str, NDArray[np.float32], Any]):  # type: ign
     ## Rewards
 
     The cell's utility, the same for all agents. ``info`` of an agent has the parts of the utility
-    and its own ``psnr_db``, ``delay_s``, ``energy_j``, ``delivered``, ``rho``, ``b_hz``, ``p_w``.
+    and its own ``user_quality``, ``delay_s``, ``energy_j``, ``delivered``, ``rho``, ``b_hz``,
+    ``p_w``.
 
     ## Episode End
 

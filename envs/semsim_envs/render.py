@@ -97,13 +97,21 @@ def _map(axes: Any, scene: Scene) -> None:
 def _bars(panels: list[Any], scene: Scene) -> None:
     users = np.arange(scene.cell.users)
     whole, nothing = scene.cell.problem.budget.cell, np.zeros(scene.cell.users)
-    bandwidth, power, quality_db = nothing, nothing, nothing
+    bandwidth, power, quality = nothing, nothing, nothing
     if scene.last is not None:
         allocation, outcome = scene.last
         bandwidth = allocation.b_hz[0] / whole.bandwidth_hz
         power = allocation.p_w[0] / whole.power_w
-        quality_db = outcome.psnr_db[0]
-    shown = [("bandwidth share", bandwidth), ("power / p_max", power), ("PSNR in dB", quality_db)]
+        quality = np.asarray(outcome.user_quality[0])
+    labels = np.array([kind == "label" for kind in scene.cell.gets])
+    shown = [
+        ("bandwidth share", bandwidth),
+        ("power / p_max", power),
+        (
+            "PSNR in dB, accuracy in %" if labels.any() else "PSNR in dB",
+            np.where(labels, 100 * quality, quality),
+        ),
+    ]
     waiting = scene.state.waiting
     if waiting is None:
         gain_db = linear_to_db(scene.state.gain)
@@ -122,8 +130,13 @@ def _image(axes: Any, scene: Scene, user: int, image: Array) -> None:
     if scene.last is None or not scene.last[1].delivered[0][user]:
         axes.set_title(f"user {user}: none", fontsize=7)
         return
+    quality = scene.last[1].user_quality[0][user]
+    if scene.cell.gets[user] == "label":
+        axes.text(0.5, 0.5, "right" if quality else "wrong", ha="center", va="center")
+        axes.set_title(f"user {user}: label", fontsize=7)
+        return
     axes.imshow(np.clip(image.transpose(1, 2, 0), 0, 1))
-    axes.set_title(f"user {user}: {scene.last[1].psnr_db[0][user]:.1f} dB", fontsize=7)
+    axes.set_title(f"user {user}: {quality:.1f} dB", fontsize=7)
 
 
 class Window:

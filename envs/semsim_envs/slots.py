@@ -24,8 +24,8 @@ _REMEMBERED = 64
 class Cells(Protocol):
     """E cells, slot by slot; arrays are ``[E, N]``."""
 
-    last_psnr_db: Values
-    """Of the image that each user was sent last, 0 before the first."""
+    last_quality: Values
+    """Of the last delivery to each user, 0 before the first."""
 
     def reset(self, seed: int) -> None:
         """Start all cells over."""

@@ -78,7 +78,7 @@ class StaticCells:
         """Draw new drops for all cells."""
         self._drops = Drops(self._cell, self._count, seed)
         shape = self._count, self._cell.users
-        self.last_psnr_db = self._backend.array(np.zeros(shape))
+        self.last_quality = self._backend.array(np.zeros(shape))
         self._look()
 
     def _look(self) -> None:
@@ -102,18 +102,18 @@ class StaticCells:
         array = self._backend.array  # new ones every slot: users keep what they are given
         air_s = worth.air_s(rho, self._gain, allocation.b_hz, p_w)
         compute_s = worth.compute_s(rho)
-        psnr_db = worth.psnr_db(rho)
+        quality = worth.quality(rho)
         outcome = judge(
             worth.config,
             worth.weight,
             array(np.ones(self._drops.gain.shape, dtype=np.bool_)),
-            psnr_db,
+            quality,
             air_s + compute_s,
             p_w * air_s + worth.compute_power_w * compute_s,
             array(np.zeros(self._count, dtype=np.bool_)),
             all_delivered=True,
         )
-        self.last_psnr_db = psnr_db
+        self.last_quality = quality
         self._drops.advance()
         self._look()
         return outcome

@@ -93,11 +93,11 @@ class DownlinkVectorEnv(SlotVectorEnv):
         )
 
     def _observation(self) -> Any:
-        return self.view.encode(self._cells.observe(), self._cells.last_psnr_db)
+        return self.view.encode(self._cells.observe(), self._cells.last_quality)
 
     def _details(self, allocation: Allocation, outcome: Outcome) -> dict[str, Any]:
         return {
-            "psnr_db": outcome.psnr_db,
+            "user_quality": outcome.user_quality,
             "delay_s": outcome.delay_s,
             "energy_j": outcome.energy_j,
             "delivered": outcome.delivered,

@@ -22,7 +22,8 @@ class Outcome:
         quality: ``[E]`` λ_1 Q.
         delay: ``[E]`` λ_2 T.
         energy: ``[E]`` λ_3 ΣE.
-        psnr_db: ``[E, N]`` of the images delivered, 0 where there is none.
+        user_quality: ``[E, N]`` of what was delivered, in each user's unit (docs/allocation.md); 0
+            where nothing was.
         delay_s: ``[E, N]`` their delays, 0 where there is none.
         energy_j: ``[E, N]`` spent.
         delivered: ``[E, N]`` whether an image arrived.
@@ -33,7 +34,7 @@ class Outcome:
     quality: Values
     delay: Values
     energy: Values
-    psnr_db: Values
+    user_quality: Values
     delay_s: Values
     energy_j: Values
     delivered: Values
@@ -44,7 +45,7 @@ def judge(
     config: UtilityConfig,
     weight: Values,
     delivered: Values,
-    psnr_db: Values,
+    user_quality: Values,
     delay_s: Values,
     energy_j: Values,
     exhausted: Values,
@@ -60,28 +61,28 @@ def judge(
         config: λ, and how the users' qualities are pooled.
         weight: ``[N]`` of the users.
         delivered: ``[E, N]`` bool.
-        psnr_db: ``[E, N]``, looked at where something was delivered.
+        user_quality: ``[E, N]``, looked at where something was delivered.
         delay_s: ``[E, N]``, looked at where something was delivered.
         energy_j: ``[E, N]``.
         exhausted: ``[E]`` bool.
         all_delivered: known to be so everywhere, which is faster.
     """
     xp = namespace(energy_j)
-    weighted_db = worst_db = weight * psnr_db
+    weighted = worst = weight * user_quality
     if not all_delivered:
         nothing = xp.zeros_like(energy_j)
-        psnr_db, delay_s = (xp.where(delivered, x, nothing) for x in (psnr_db, delay_s))
+        user_quality, delay_s = (xp.where(delivered, x, nothing) for x in (user_quality, delay_s))
         some = xp.any(delivered, axis=-1)[..., None]
-        worst_db = xp.where(delivered, weighted_db, xp.where(some, nothing + math.inf, nothing))
-        weighted_db = xp.where(delivered, weighted_db, nothing)
+        worst = xp.where(delivered, weighted, xp.where(some, nothing + math.inf, nothing))
+        weighted = xp.where(delivered, weighted, nothing)
     if config.quality == "min":
-        pooled_db = xp.min(worst_db, axis=-1)
+        pooled = xp.min(worst, axis=-1)
     else:
-        pooled_db = weighted_db.sum(-1)
+        pooled = weighted.sum(-1)
         if config.quality == "mean":
-            pooled_db = pooled_db / energy_j.shape[-1]
+            pooled = pooled / energy_j.shape[-1]
     slowest_s = xp.max(delay_s, axis=-1)
-    quality = _weighted(config.lambda_quality, pooled_db)
+    quality = _weighted(config.lambda_quality, pooled)
     delay = _weighted(config.lambda_delay, slowest_s)
     energy = _weighted(config.lambda_energy, energy_j.sum(-1))
     return Outcome(
@@ -89,7 +90,7 @@ def judge(
         quality=quality,
         delay=delay,
         energy=energy,
-        psnr_db=psnr_db,
+        user_quality=user_quality,
         delay_s=delay_s,
         energy_j=energy_j,
         delivered=delivered,
@@ -122,7 +123,7 @@ class Worth:
         self.image_bits = float(budget.image_bits)
         self.compute_power_w = budget.compute_power_w
         self.t0_s, self.kappa_s = each(budget.t0_s), each(budget.kappa_s)
-        self.offset_db, self.slope_db = each(problem.curve.offset_db), each(problem.curve.slope_db)
+        self.offset, self.slope = each(problem.curve.offset), each(problem.curve.slope)
         self.weight = each(problem.config.weight)
         self._levels = None
         if budget.levels is not None:
@@ -133,9 +134,9 @@ class Worth:
                 backend.array(np.array([0.0, *levels.bits_per_hz])),
             )
 
-    def psnr_db(self, rho: Values) -> Values:
+    def quality(self, rho: Values) -> Values:
         """Return the curve's quality at ``rho [E, N]``, FTSC eq. (8)."""
-        return self.offset_db + self.slope_db * namespace(rho).log(rho)
+        return self.offset + self.slope * namespace(rho).log(rho)
 
     def compute_s(self, rho: Values) -> Values:
         """Return the computing time, eq. (17)."""

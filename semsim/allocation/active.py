@@ -83,12 +83,13 @@ def of_users(problem: Problem, users: NDArray[np.bool_]) -> Problem:
     config, curve = problem.config, problem.curve
     limits = {
         name: some(value)
-        for name in ("weight", "deadline_s", "least_quality_db")
+        for name in ("weight", "deadline_s", "least_quality")
         if isinstance(value := getattr(config, name), tuple)
     }
-    if np.size(curve.slope_db) > 1:
-        offset_db, slope_db = np.asarray(curve.offset_db)[users], np.asarray(curve.slope_db)[users]
-        curve = replace(curve, offset_db=offset_db, slope_db=slope_db)
+    if np.size(curve.slope) > 1:
+        offset, slope = np.asarray(curve.offset)[users], np.asarray(curve.slope)[users]
+        highest = np.broadcast_to(curve.highest, len(users))[users]
+        curve = replace(curve, offset=offset, slope=slope, highest=highest)
     return replace(
         problem,
         budget=replace(problem.budget, computing=some(problem.budget.computing)),

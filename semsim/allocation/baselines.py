@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from semsim.allocation.config import EqualConfig, RandomConfig
@@ -20,7 +22,7 @@ def _checked_rho(rho: float, problem: Problem, option: str) -> float:
 
 
 class Equal:
-    """Equal bandwidth and power, one ρ for all.
+    """Equal bandwidth and power, one ρ for all but those whose codec ends below it.
 
     Args:
         config: the common ρ.
@@ -35,8 +37,8 @@ class Equal:
 
     def __init__(self, config: EqualConfig, problem: Problem, rng: np.random.Generator) -> None:  # noqa: ARG002
         self.problem = problem
-        rho_max = problem.budget.rho_max
-        self._rho = rho_max if config.rho is None else _checked_rho(config.rho, problem, "rho")
+        rho = math.inf if config.rho is None else _checked_rho(config.rho, problem, "rho")
+        self._rho = np.minimum(rho, problem.rho_max)
 
     def allocate(self, state: DownlinkState) -> Allocation:
         """Share evenly in every drop.
@@ -47,7 +49,7 @@ class Equal:
         check_gain(state)
         cell, shape, users = self.problem.budget.cell, state.gain.shape, state.users
         return Allocation(
-            rho=np.full(shape, self._rho),
+            rho=np.array(np.broadcast_to(self._rho, shape)),
             b_hz=np.full(shape, cell.bandwidth_hz / users),
             p_w=np.full(shape, cell.power_w / users),
         )
@@ -72,7 +74,7 @@ class Random:
         self._rng = rng
         default = problem.budget.ftsc.rho_of_scaling(16)
         rho_min = default if config.rho_min is None else config.rho_min
-        self._rho_min = _checked_rho(rho_min, problem, "rho_min")
+        self._rho_min = np.minimum(_checked_rho(rho_min, problem, "rho_min"), problem.rho_max)
 
     def allocate(self, state: DownlinkState) -> Allocation:
         """Draw for every drop.
@@ -84,7 +86,7 @@ class Random:
         budget, shape = self.problem.budget, state.gain.shape
         exponent = self._rng.uniform(size=shape)
         return Allocation(
-            rho=self._rho_min * (budget.rho_max / self._rho_min) ** exponent,
+            rho=self._rho_min * (self.problem.rho_max / self._rho_min) ** exponent,
             b_hz=budget.cell.bandwidth_hz * self._simplex(shape),
             p_w=budget.cell.power_w * self._simplex(shape),
         )

@@ -12,7 +12,10 @@ from semsim.allocation.quality import Fit, fit
 from semsim.config import PluginConfig, PluginField, Strict, load
 from semsim.errors import ScenarioError, SemsimError
 from semsim.results import write_text
+from semsim.types import Delivers
 
+#: How quality is measured, by what is delivered.
+QUALITIES: dict[Delivers, str] = {"image": "PSNR", "label": "top-1 accuracy"}
 #: Decimals of the figures in a file, and by how much a fit may miss that of the rounded points.
 _DECIMALS, _ROUNDING = 4, 1e-3
 
@@ -24,10 +27,11 @@ class RatePoint(Strict):
     """Name of one of the file's codecs."""
     rate: str
     rho: float = Field(gt=0)
-    psnr_db: float
-    """Mean over the images, those that were lost included."""
-    interval_db: float | None = None
-    """Half-width of the 95 % interval of that mean over images; none of a single image."""
+    quality: float
+    """PSNR in dB or top-1 accuracy: the mean over the images, those that were lost included."""
+    interval: float | None = None
+    """Half-width of the 95 % interval of that mean over images (Student's t, of accuracy Wilson's);
+    none of the PSNR of a single image."""
     lost: int = Field(0, ge=0)
     """Transmissions in outage or with a code block lost. One is enough to keep the rate out of the
     fit: the curve says what arrives, and what does not is the link's business."""
@@ -37,9 +41,9 @@ class CurveFit(Strict):
     """The curve at one SNR; nothing is fitted where fewer than two rates arrived."""
 
     snr_db: float
-    offset_db: float | None
-    slope_db: float | None
-    rmse_db: float | None
+    offset: float | None
+    slope: float | None
+    rmse: float | None
     """√(SSE/(n - 2)), as in the paper; none of two rates."""
     r2: float | None
     points: tuple[RatePoint, ...] = Field(min_length=1)
@@ -47,9 +51,9 @@ class CurveFit(Strict):
     @property
     def fitted(self) -> Fit | None:
         """The curve, if there is one."""
-        if self.offset_db is None or self.slope_db is None:
+        if self.offset is None or self.slope is None:
             return None
-        return Fit(self.offset_db, self.slope_db, self.rmse_db, self.r2)
+        return Fit(self.offset, self.slope, self.rmse, self.r2)
 
 
 class CalibratedCodec(Strict):
@@ -88,6 +92,9 @@ class Calibration(Strict):
     source: Annotated[PluginConfig, PluginField("sources")]
     shape: tuple[int, int, int]
     """(C, H, W) of the images."""
+    delivers: Delivers
+    """What the codecs deliver, and so what the qualities are: of images PSNR in dB, of labels top-1
+    accuracy."""
     images: int = Field(ge=1)
     draws: int = Field(ge=1)
     channel: Annotated[PluginConfig, PluginField("channels")]
@@ -112,10 +119,10 @@ class Calibration(Strict):
                 "use it: calibrate at a higher SNR or on a channel that does not fade, or leave "
                 "out a rate that is too low for some of the images"
             )
-        if best.fitted.slope_db <= 0:
+        if best.fitted.slope <= 0:
             raise SemsimError(
-                f"PSNR does not rise with ρ (slope {best.fitted.slope_db:.3f} dB at "
-                f"{best.snr_db:g} dB), so that allocation has nothing to weigh: leave out the "
+                f"{QUALITIES[self.delivers]} does not rise with ρ (slope {best.fitted.slope:.3f} "
+                f"at {best.snr_db:g} dB), so that allocation has nothing to weigh: leave out the "
                 "rates that bring nothing, or train them longer"
             )
         return best.fitted
@@ -132,15 +139,13 @@ def fitted(snr_db: float, points: tuple[RatePoint, ...]) -> CurveFit:
     arrived = [point for point in points if not point.lost]
     rho = [point.rho for point in arrived]
     if len(set(rho)) < 2:
-        return CurveFit(
-            snr_db=snr_db, offset_db=None, slope_db=None, rmse_db=None, r2=None, points=points
-        )
-    found = fit(rho, [point.psnr_db for point in arrived])
+        return CurveFit(snr_db=snr_db, offset=None, slope=None, rmse=None, r2=None, points=points)
+    found = fit(rho, [point.quality for point in arrived])
     return CurveFit(
         snr_db=snr_db,
-        offset_db=round(found.offset_db, _DECIMALS),
-        slope_db=round(found.slope_db, _DECIMALS),
-        rmse_db=None if found.rmse_db is None else round(found.rmse_db, _DECIMALS),
+        offset=round(found.offset, _DECIMALS),
+        slope=round(found.slope, _DECIMALS),
+        rmse=None if found.rmse is None else round(found.rmse, _DECIMALS),
         r2=None if found.r2 is None else round(found.r2, _DECIMALS),
         points=points,
     )
@@ -187,7 +192,7 @@ def read(path: Path) -> Calibration:
 
 
 def _same(entry: CurveFit, again: CurveFit) -> bool:
-    for name in ("offset_db", "slope_db", "rmse_db", "r2"):
+    for name in ("offset", "slope", "rmse", "r2"):
         one, other = getattr(entry, name), getattr(again, name)
         if one is None or other is None:
             if one is not other:

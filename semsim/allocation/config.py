@@ -19,7 +19,7 @@ class CurveFile(Strict):
 
 
 class CurveLine(Strict):
-    """A quality curve by its two numbers, the same for all users."""
+    """A quality curve by its two numbers, the same for all users, who get images."""
 
     offset_db: float
     """a_q of FTSC eq. (8): the PSNR at ρ = 1."""
@@ -51,7 +51,7 @@ class UtilityConfig(Strict):
     """What a slot is worth: U of FTSC eq. (24). The factors A, B and C printed there are 1."""
 
     lambda_quality: float = Field(0.33, ge=0)
-    """λ_1, per dB."""
+    """λ_1, per unit of a user's quality: dB of PSNR, or accuracy (0 to 1) of who gets labels."""
     lambda_delay: float = Field(0.33, ge=0)
     """λ_2, per second of the slowest user."""
     lambda_energy: float = Field(0.33, ge=0)
@@ -60,12 +60,15 @@ class UtilityConfig(Strict):
     """Q over the users: their sum, as eq. (29) has it; their mean, as eq. (24) can be read; or that
     of the worst user, which `exact` and the rules take, and which has no weights."""
     weight: ForUsers = 1.0
-    """What the quality of each user counts for, beside λ_1: one number for all, or one a user."""
+    """What the quality of each user counts for, beside λ_1: one number for all, or one a user. It
+    puts qualities of two kinds on one scale: with 1 for images and 30 for labels, all answers
+    right instead of none are worth 30 dB."""
     deadline_s: ForUsers | None = None
     """When each image must be there at the latest, for all users or one a user; `exact`, `slsqp`
     and `branch_and_bound` keep it."""
-    least_quality_db: ForUsers | None = None
-    """The quality that each user is promised, by its curve; kept by the same allocators."""
+    least_quality: ForUsers | None = None
+    """The quality that each user is promised, by its curve and in its unit (dB, or accuracy from 0
+    to 1); kept by the same allocators."""
     quality_curve: CurveConfig = "paper"
     """Q over ρ: ``paper``, the constants of eq. (8), fitted to faces; ``calibrated``, the curve
     that ships for each user's codec, weights and images; `{path: …}`, curves of `semsim calibrate`;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
@@ -13,10 +14,13 @@ from semsim.allocation.calibration import Calibration, read
 from semsim.allocation.config import CurveConfig, CurveFile, CurveLine
 from semsim.allocation.quality import PAPER, QualityCurve, line
 from semsim.config import PluginConfig
+from semsim.engine.budget import Values
 from semsim.errors import ScenarioError
-from semsim.types import ImageShape
+from semsim.types import Delivers, ImageShape
 
 _Found = list[tuple[Path, Calibration]]
+#: Beside a curve's figures, where they are not the paper's dB.
+_UNITS: dict[Delivers, str] = {"image": "", "label": " of accuracy"}
 _REMEDY = (
     "measure one with `python -m semsim calibrate CODEC --source SOURCE --curve FILE` and set "
     "'quality_curve: {path: FILE}'"
@@ -25,38 +29,43 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class CodecInUse:
-    """A user's codec.
+    """A user's codec and what it codes.
 
     Attributes:
-        config: how the scenario names it.
-        weights: SHA-256 of its weights, by name.
+        config: how the scenario names the codec.
+        source: where the user's images come from.
+        weights: SHA-256 of the codec's weights, by name.
+        delivers: what the user gets.
     """
 
     config: PluginConfig
+    source: PluginConfig
     weights: dict[str, str] = field(default_factory=dict)
+    delivers: Delivers = "image"
 
 
 def quality_curve(
-    chosen: CurveConfig, users: Sequence[CodecInUse], source: PluginConfig, shape: ImageShape
+    chosen: CurveConfig, users: Sequence[CodecInUse], shape: ImageShape
 ) -> QualityCurve:
     """Return the curve that a scenario chose, one a user where curves are measured ones.
 
     A measured curve stands for a codec with certain weights and for images of one size: PSNR at
     the same ρ moves by several dB between 64×64 and 256×256, as much as calibration is to mend,
     so another size is refused. A curve that ships, which nobody has picked for the images at hand,
-    also insists on its own source; with a curve file, whether it speaks for other images of that
-    size is for the one who names it to say.
+    also insists on the user's own source; with a curve file, whether it speaks for other images of
+    that size is for the one who names it to say.
 
     Args:
         chosen: ``utility.quality_curve`` of a scenario.
-        users: the codec of every user.
-        source: where the scenario's images come from.
-        shape: their shape.
+        users: the codec and source of every user.
+        shape: of all users' images.
 
     Raises:
-        ScenarioError: if there is no curve for a user's codec, weights or images, or several, or a
-            curve file is damaged.
+        ScenarioError: if there is no curve for a user's codec, weights or images, or several, a
+            curve file is damaged, or a user of labels has a curve of PSNR.
     """
+    if chosen == "paper" or isinstance(chosen, CurveLine):
+        _only_images(users, chosen)
     if chosen == "paper":
         return PAPER
     if isinstance(chosen, CurveLine):
@@ -68,18 +77,41 @@ def quality_curve(
     else:
         with as_file(files("semsim.codecs") / "weights" / "curves") as folder:
             found, where = _read_all(folder), "the shipped curves"
-    own_source = source if chosen == "calibrated" else None
-    curves = [_curve_of(user, found, own_source, shape, where) for user in users]
+    own = chosen == "calibrated"
+    curves = [_curve_of(user, found, own, shape, where) for user in users]
     origins = dict.fromkeys(
-        f"{line(curve.curve.offset_db, curve.curve.slope_db)}, measured on {curve.images_text} "
-        f"({path.name})"
+        f"{line(curve.curve.offset, curve.curve.slope)}{_UNITS[curve.delivers]}, measured on "
+        f"{curve.images_text} ({path.name})"
         for path, curve in curves
     )
     return QualityCurve(
-        np.array([curve.curve.offset_db for _, curve in curves]),
-        np.array([curve.curve.slope_db for _, curve in curves]),
+        np.array([curve.curve.offset for _, curve in curves]),
+        np.array([curve.curve.slope for _, curve in curves]),
         "; ".join(origins),
+        highest=_ends([curve for _, curve in curves]),
     )
+
+
+def _ends(curves: Sequence[Calibration]) -> Values:
+    """Return the ρ at which curves end, ``[N]``: those of accuracy do, at the last rate."""
+    if all(curve.delivers == "image" for curve in curves):
+        return math.inf
+    return np.array(
+        [
+            math.inf if curve.delivers == "image" else max(p.rho for p in curve.fits[0].points)
+            for curve in curves
+        ]
+    )
+
+
+def _only_images(users: Sequence[CodecInUse], chosen: object) -> None:
+    for number, user in enumerate(users):
+        if user.delivers == "label":
+            raise ScenarioError(
+                f"utility.quality_curve: user {number} gets labels by codec "
+                f"'{user.config.kind}', but {'the paper' if chosen == 'paper' else 'the line'}'s "
+                f"curve is of PSNR; {_REMEDY}, or to 'calibrated' for codecs whose curve ships"
+            )
 
 
 def _read_all(path: Path) -> _Found:
@@ -88,9 +120,12 @@ def _read_all(path: Path) -> _Found:
 
 
 def _curve_of(
-    user: CodecInUse, found: _Found, source: PluginConfig | None, shape: ImageShape, where: str
+    user: CodecInUse, found: _Found, own_source: bool, shape: ImageShape, where: str
 ) -> tuple[Path, Calibration]:
-    """Return the one curve for a user, or say at which condition the last ones failed."""
+    """Return the one curve for a user, or say at which condition the last ones failed.
+
+    With ``own_source`` it must have been measured on the user's source.
+    """
     kind = user.config.kind
     conditions: tuple[tuple[Callable[[Calibration], bool], str], ...] = (
         (lambda c: _knows(c, user, False), f"no curve is for codec '{kind}' with these options"),
@@ -100,8 +135,8 @@ def _curve_of(
             f"measured on images of another size than the scenario's, {shape[1]}×{shape[2]}",
         ),
         (
-            lambda c: source is None or c.source == source,
-            "measured on other images than the scenario's; to use it all the same, name the file: "
+            lambda c: not own_source or c.source == user.source,
+            "measured on other images than the user's; to use it all the same, name the file: "
             "'{path: FILE}'",
         ),
     )

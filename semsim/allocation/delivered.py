@@ -11,7 +11,7 @@ from semsim.arrays import Values, namespace
 def delivered_utility(
     config: UtilityConfig,
     delivered: Values,
-    quality_db: Values,
+    qualities: Values,
     delay_s: Values,
     energy_j: Values,
 ) -> Values:
@@ -25,17 +25,18 @@ def delivered_utility(
     Args:
         config: the weights.
         delivered: ``[..., N]`` bool.
-        quality_db: ``[..., N]`` PSNR of the images delivered; looked at nowhere else.
+        qualities: ``[..., N]`` of what was delivered (PSNR of an image, 0 or 1 of a label); looked
+            at nowhere else.
         delay_s: ``[..., N]`` their delays; looked at nowhere else.
         energy_j: ``[..., N]``.
     """
     xp = namespace(energy_j)
     nothing = xp.zeros_like(energy_j)
     weight = nothing + xp.asarray(np.asarray(config.weight), dtype=energy_j.dtype)
-    weighted = xp.where(delivered, weight * quality_db, nothing)
+    weighted = xp.where(delivered, weight * qualities, nothing)
     if config.quality == "min":
         most = nothing + float("inf")
-        worst = xp.min(xp.where(delivered, quality_db, most), axis=-1)
+        worst = xp.min(xp.where(delivered, qualities, most), axis=-1)
         quality = xp.where(xp.any(delivered, axis=-1), worst, xp.zeros_like(worst))
     else:
         quality = xp.sum(weighted, axis=-1)

@@ -71,7 +71,7 @@ class _Chances:
         user: whose it is.
         slot: of the delivery.
         bits: D_k.
-        worth_db: w Q_k.
+        worth: w Q_k.
         late_s: age and computing.
     """
 
@@ -79,7 +79,7 @@ class _Chances:
     user: NDArray[np.int64]
     slot: NDArray[np.int64]
     bits: Array
-    worth_db: Array
+    worth: Array
     late_s: Array
 
 
@@ -158,7 +158,7 @@ def _programme(
         cp.max(delays_s, axis=1) <= slowest_s,
         *_battery(future, spent_j),
     ]
-    pooled = config.lambda_quality * (found.worth_db @ y)
+    pooled = config.lambda_quality * (found.worth @ y)
     if config.quality == "mean":
         pooled = pooled / users
     compute_j = problem.budget.compute_power_w * (found.late_s - _ages_s(found, future))
@@ -192,16 +192,16 @@ def _chances(problem: Problem, future: Future) -> _Chances:
         rho = np.zeros((len(rates), users))
         rho[:, user] = rates
         compute_s = np.asarray(budget.compute_time_s(rho))[:, user]
-        offset_db = np.broadcast_to(np.asarray(problem.curve.offset_db), users)[user]
-        slope_db = np.broadcast_to(np.asarray(problem.curve.slope_db), users)[user]
-        worth_db = weight[user] * (offset_db + slope_db * np.log(rates))
+        offset = np.broadcast_to(np.asarray(problem.curve.offset), users)[user]
+        slope = np.broadcast_to(np.asarray(problem.curve.slope), users)[user]
+        worth = weight[user] * (offset + slope * np.log(rates))
         for slot in range(born, leaving):
             age_s = (slot - born) * future.slot_s
             for k, rate in enumerate(rates):
                 late_s = age_s + compute_s[k]
                 if late_s <= future.deadline_s * (1 + 1e-9):
                     bits = float(rate) * budget.image_bits
-                    rows.append((request, user, slot, bits, float(worth_db[k]), float(late_s)))
+                    rows.append((request, user, slot, bits, float(worth[k]), float(late_s)))
     columns = list(zip(*rows, strict=True)) or [()] * 6
     whole = (np.array(column, dtype=np.int64) for column in columns[:3])
     real = (np.array(column, dtype=np.float64) for column in columns[3:])

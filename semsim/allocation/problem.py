@@ -28,7 +28,7 @@ class Utility:
         quality: ``[...]`` λ_1 Q.
         delay: ``[...]`` λ_2 T.
         energy: ``[...]`` λ_3 ΣE.
-        quality_db: ``[..., N]`` PSNR that the quality curve (eq. 8) predicts.
+        qualities: ``[..., N]`` what the quality curves (eq. 8) predict of each user.
         delay_s: ``[..., N]`` delay of each user, eq. (18).
         slowest_s: ``[...]`` T, the largest of them.
         energy_j: ``[..., N]`` transmission and computing, eq. (20) and (21).
@@ -38,17 +38,17 @@ class Utility:
     quality: Array
     delay: Array
     energy: Array
-    quality_db: Array
+    qualities: Array
     delay_s: Array
     slowest_s: Array
     energy_j: Array
 
 
-def pooled(quality: str, values_db: Array) -> Array:
+def pooled(quality: str, values: Array) -> Array:
     """Return the users' qualities ``[..., N]`` as one: their ``sum``, ``mean`` or ``min``."""
     if quality == "min":
-        return np.asarray(values_db.min(-1))
-    return np.asarray(values_db.sum(-1) if quality == "sum" else values_db.mean(-1))
+        return np.asarray(values.min(-1))
+    return np.asarray(values.sum(-1) if quality == "sum" else values.mean(-1))
 
 
 def _weighted(weight: float, value: Array) -> Array:
@@ -59,6 +59,8 @@ def _weighted(weight: float, value: Array) -> Array:
 @dataclass(frozen=True)
 class Problem:
     """max U over (ρ, b, p) subject to Σb <= b_max, Σp <= p_max and 0 < ρ <= ρ_[2,2].
+
+    A user of labels gets no ρ above the end of the quality curve.
 
     The delay constraints C4 of eq. (25) only define T, which is therefore no variable here but
     the largest delay.
@@ -75,6 +77,12 @@ class Problem:
     curve: QualityCurve
     offers: tuple[tuple[float, ...], ...] = ()
 
+    @property
+    def rho_max(self) -> Values:
+        """The largest ρ: ρ_[2,2], or where a user's curve ends; one for all, or ``[N]``."""
+        highest = np.minimum(self.budget.rho_max, self.curve.highest)
+        return float(highest) if highest.ndim == 0 else highest
+
     def utility(self, gain: Array, allocation: Allocation) -> Utility:
         """Return the utility of ``allocation`` where the power gains are ``gain [..., N]``.
 
@@ -83,13 +91,13 @@ class Problem:
         """
         rho, b_hz, p_w = allocation.rho, allocation.b_hz, allocation.p_w
         config, budget = self.config, self.budget
-        quality_db = self.curve.psnr_db(rho)
+        qualities = self.curve.quality(rho)
         delay_s = budget.delay_s(rho, gain, b_hz, p_w)
         energy_j = budget.transmit_energy_j(rho, gain, b_hz, p_w) + budget.compute_energy_j(rho)
         slowest_s = delay_s.max(axis=-1)
-        weighted_db = quality_db * self._for_users("weight", config.weight, quality_db.shape[-1])
-        pooled_db = pooled(config.quality, weighted_db)
-        quality = _weighted(config.lambda_quality, pooled_db)
+        weighted = qualities * self._for_users("weight", config.weight, qualities.shape[-1])
+        summed_up = pooled(config.quality, weighted)
+        quality = _weighted(config.lambda_quality, summed_up)
         delay = _weighted(config.lambda_delay, slowest_s)
         energy = _weighted(config.lambda_energy, energy_j.sum(axis=-1))
         return Utility(
@@ -97,7 +105,7 @@ class Problem:
             quality=quality,
             delay=delay,
             energy=energy,
-            quality_db=quality_db,
+            qualities=qualities,
             delay_s=delay_s,
             slowest_s=slowest_s,
             energy_j=energy_j,
@@ -115,12 +123,12 @@ class Problem:
         share = self._for_users("weight", config.weight, users) * config.lambda_quality
         if config.quality == "mean":
             share /= users
-        slopes_db = self.curve.slopes_db(users)
-        offsets_db = np.broadcast_to(self.curve.offset_db, users)
+        slopes = self.curve.slopes(users)
+        offsets = np.broadcast_to(self.curve.offset, users)
 
         worst = None
         if config.quality == "min":
-            worst = Worst(config.lambda_quality, offsets_db, slopes_db)
+            worst = Worst(config.lambda_quality, offsets, slopes)
             share = np.zeros(users)
 
         def each(value: Values) -> Array:
@@ -133,14 +141,14 @@ class Problem:
             most = levels.bits_per_hz[-1] * math.log(2) / per_shannon
         return Terms(
             noise_over_gain_w_per_hz=gap * budget.noise_psd_w_per_hz / gain,
-            worth=share * slopes_db,
-            constant=float((share * offsets_db).sum()),
+            worth=share * slopes,
+            constant=float((share * offsets).sum()),
             bits=each(budget.image_bits / per_shannon),
             t0_s=each(budget.t0_s),
             kappa_s=each(budget.kappa_s),
             compute_power_w=each(budget.compute_power_w),
             rho_min=self._rho_min(users),
-            rho_max=each(budget.rho_max),
+            rho_max=each(self.rho_max),
             deadline_s=self._for_users("deadline_s", config.deadline_s or math.inf, users),
             lambda_delay=config.lambda_delay,
             lambda_energy=config.lambda_energy,
@@ -174,18 +182,19 @@ class Problem:
 
     def _rho_min(self, users: int) -> Array:
         """Return the ρ ``[N]`` of the promised quality, 0 without a promise."""
-        if self.config.least_quality_db is None:
+        if self.config.least_quality is None:
             return np.zeros(users)
-        promised_db = self._for_users("least_quality_db", self.config.least_quality_db, users)
-        slope_db = self.curve.slopes_db(users)
-        rho: Array = np.exp((promised_db - self.curve.offset_db) / slope_db)
-        beyond = np.flatnonzero(rho > self.budget.rho_max)
+        promised = self._for_users("least_quality", self.config.least_quality, users)
+        slopes = self.curve.slopes(users)
+        rho: Array = np.exp((promised - self.curve.offset) / slopes)
+        rho_max = np.broadcast_to(self.rho_max, users)
+        beyond = np.flatnonzero(rho > rho_max)
         if beyond.size:
             user = int(beyond[0])
-            best_db = self.curve.psnr_db(np.full(users, self.budget.rho_max))[user]
+            best = self.curve.quality(rho_max)[user]
             raise AllocationError(
-                f"utility.least_quality_db: user {user} is promised {promised_db[user]:g} dB, but "
-                f"its codec has {best_db:.1f} dB at the largest ρ; promise less"
+                f"utility.least_quality: user {user} is promised {promised[user]:g} dB, but "
+                f"its codec has {best:.1f} dB at the largest ρ; promise less"
             )
         return rho
 
@@ -214,7 +223,7 @@ class Problem:
         for values, limit, total in (
             (allocation.b_hz, self.budget.cell.bandwidth_hz, True),
             (allocation.p_w, self.budget.cell.power_w, True),
-            (allocation.rho, self.budget.rho_max, False),
+            (allocation.rho / self.rho_max, 1.0, False),
         ):
             if np.isnan(values).any():
                 return math.inf
@@ -245,11 +254,13 @@ class Problem:
                     f"{name} of {_where(wrong)} is {values[wrong][0]:g}; it must be positive and "
                     "finite"
                 )
-        high = allocation.rho > self.budget.rho_max * (1 + TOLERANCE)
+        most = np.broadcast_to(self.rho_max, allocation.rho.shape)
+        high = allocation.rho > most * (1 + TOLERANCE)
         if high.any():
+            at = "scaling [2,2]" if most[high][0] == self.budget.rho_max else "its highest rate"
             raise AllocationError(
                 f"rho of {_where(high)} is {allocation.rho[high][0]:g}, above the codec's largest "
-                f"({self.budget.rho_max:g}, scaling [2,2]); lower it"
+                f"({most[high][0]:g}, {at}); lower it"
             )
         for name, limit, key in (
             ("b_hz", self.budget.cell.bandwidth_hz, "bandwidth_hz"),

@@ -15,38 +15,44 @@ from semsim.types import Array
 
 @dataclass(frozen=True)
 class QualityCurve:
-    """The PSNR that every user's codec is expected to deliver at its ρ.
+    """The quality that every user's codec is expected to deliver at its ρ, in the user's own unit.
+
+    That is dB of PSNR for images and top-1 accuracy, 0 to 1, for labels; the weights of the utility
+    put them on one scale.
 
     Attributes:
-        offset_db: a, the PSNR at ρ = 1: one for all users, or ``[N]``.
-        slope_db: b, what a factor e in ρ brings: one for all users, or ``[N]``.
+        offset: a, the quality at ρ = 1: one for all users, or ``[N]``.
+        slope: b, what a factor e in ρ brings: one for all users, or ``[N]``.
         origin: where the curve comes from, for reports.
+        highest: the ρ beyond which quality rises no more, one for all or ``[N]``. Accuracy is 1 at
+            most, and a line would pass that: its curve ends at the codec's highest rate.
 
     Raises:
         ValueError: if the two have different shapes or a value is not finite, or a slope is not
             positive: Algorithm 1 needs a quality that is concave and rises with ρ.
     """
 
-    offset_db: Values
-    slope_db: Values
+    offset: Values
+    slope: Values
     origin: str = ""
+    highest: Values = math.inf
 
     def __post_init__(self) -> None:
-        shape = np.shape(self.slope_db)
-        if np.shape(self.offset_db) != shape or len(shape) > 1:
+        shape = np.shape(self.slope)
+        if np.shape(self.offset) != shape or len(shape) > 1:
             raise ValueError(
-                f"offset_db and slope_db must both be one number or [N], got shapes "
-                f"{np.shape(self.offset_db)} and {shape}"
+                f"offset and slope must both be one number or [N], got shapes "
+                f"{np.shape(self.offset)} and {shape}"
             )
-        if not (np.isfinite(self.offset_db).all() and np.isfinite(self.slope_db).all()):
-            raise ValueError("offset_db and slope_db must be finite")
-        if not np.greater(self.slope_db, 0).all():
+        if not (np.isfinite(self.offset).all() and np.isfinite(self.slope).all()):
+            raise ValueError("offset and slope must be finite")
+        if not np.greater(self.slope, 0).all():
             raise ValueError(
-                f"slope_db must be positive, got {np.min(self.slope_db):g}: a codec whose quality "
+                f"slope must be positive, got {np.min(self.slope):g}: a codec whose quality "
                 "does not rise with ρ leaves nothing to allocate"
             )
 
-    def psnr_db(self, rho: Array) -> Array:
+    def quality(self, rho: Array) -> Array:
         """Return Q for ``rho [..., N]``; minus infinity where nothing is sent.
 
         Raises:
@@ -54,34 +60,34 @@ class QualityCurve:
         """
         self._check(rho.shape[-1])
         with np.errstate(divide="ignore"):
-            predicted: Array = self.offset_db + self.slope_db * np.log(rho)
+            predicted: Array = self.offset + self.slope * np.log(np.minimum(rho, self.highest))
         return predicted
 
-    def slopes_db(self, users: int) -> Array:
+    def slopes(self, users: int) -> Array:
         """Return b of every user, ``[N]``.
 
         Raises:
             AllocationError: if the curves are those of another number of users.
         """
         self._check(users)
-        return np.array(np.broadcast_to(self.slope_db, users), dtype=np.float64)
+        return np.array(np.broadcast_to(self.slope, users), dtype=np.float64)
 
     def _check(self, users: int) -> None:
-        curves = np.size(self.slope_db)
-        if np.ndim(self.slope_db) and curves != users:
+        curves = np.size(self.slope)
+        if np.ndim(self.slope) and curves != users:
             raise AllocationError(
                 f"there are quality curves for {curves} users, but {users} to allocate for; give "
                 "one curve a user, or one for all"
             )
 
 
-def line(offset_db: float, slope_db: float) -> str:
+def line(offset: float, slope: float) -> str:
     """Write a curve down.
 
     >>> line(41.22, 3.035)
     'Q = 41.22 + 3.035 ln ρ'
     """
-    return f"Q = {offset_db:.2f} {'-' if slope_db < 0 else '+'} {abs(slope_db):.3f} ln ρ"
+    return f"Q = {offset:.2f} {'-' if slope < 0 else '+'} {abs(slope):.3f} ln ρ"
 
 
 @dataclass(frozen=True)
@@ -89,21 +95,21 @@ class Fit:
     """A fitted curve and how well it fits.
 
     Attributes:
-        offset_db: a.
-        slope_db: b.
-        rmse_db: √(SSE/(n - 2)), as Matlab's ``fit`` has it: per degree of freedom, not per point.
+        offset: a.
+        slope: b.
+        rmse: √(SSE/(n - 2)), as Matlab's ``fit`` has it: per degree of freedom, not per point.
             ``None`` where there are only two points.
-        r2: 1 - SSE/SST; ``None`` where there are only two points, or all have the same PSNR.
+        r2: 1 - SSE/SST; ``None`` where there are only two points, or all have the same quality.
     """
 
-    offset_db: float
-    slope_db: float
-    rmse_db: float | None = None
+    offset: float
+    slope: float
+    rmse: float | None = None
     r2: float | None = None
 
-    def psnr_db(self, rho: float) -> float:
+    def quality(self, rho: float) -> float:
         """Return Q at ``rho``."""
-        return self.offset_db + self.slope_db * math.log(rho)
+        return self.offset + self.slope * math.log(rho)
 
 
 #: FTSC, below eq. (8), on FFHQ: by what was on the channel.
@@ -114,13 +120,13 @@ PAPER_FITS = {
 _NOISELESS = PAPER_FITS["no noise"]
 #: What the paper allocates by.
 PAPER = QualityCurve(
-    _NOISELESS.offset_db,
-    _NOISELESS.slope_db,
-    f"{line(_NOISELESS.offset_db, _NOISELESS.slope_db)}, the paper's fit to faces",
+    _NOISELESS.offset,
+    _NOISELESS.slope,
+    f"{line(_NOISELESS.offset, _NOISELESS.slope)}, the paper's fit to faces",
 )
 
 
-def fit(rho: Sequence[float], psnr_db: Sequence[float]) -> Fit:
+def fit(rho: Sequence[float], quality: Sequence[float]) -> Fit:
     """Fit Q = a + b ln ρ by least squares.
 
     Two points give an exact line, of which neither RMSE nor R² means anything.
@@ -128,20 +134,20 @@ def fit(rho: Sequence[float], psnr_db: Sequence[float]) -> Fit:
     Raises:
         ValueError: if fewer than two values of ρ differ, or a value is not finite.
     """
-    x, y = np.log(rho), np.asarray(psnr_db, dtype=np.float64)
+    x, y = np.log(rho), np.asarray(quality, dtype=np.float64)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("every ρ must be positive, and every PSNR finite")
+        raise ValueError("every ρ must be positive, and every quality finite")
     if np.unique(x).size < 2:
         raise ValueError("a curve over ρ needs two different ρ or more")
     dx, dy = x - x.mean(), y - y.mean()
-    slope_db = float(dx @ dy / (dx @ dx))
-    offset_db = float(y.mean() - slope_db * x.mean())
+    slope = float(dx @ dy / (dx @ dx))
+    offset = float(y.mean() - slope * x.mean())
     if x.size == 2:
-        return Fit(offset_db, slope_db)
-    errors, total = float(((dy - slope_db * dx) ** 2).sum()), float(dy @ dy)
+        return Fit(offset, slope)
+    errors, total = float(((dy - slope * dx) ** 2).sum()), float(dy @ dy)
     return Fit(
-        offset_db,
-        slope_db,
-        rmse_db=math.sqrt(errors / (x.size - 2)),
+        offset,
+        slope,
+        rmse=math.sqrt(errors / (x.size - 2)),
         r2=1 - errors / total if total > 0 else None,
     )

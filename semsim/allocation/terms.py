@@ -32,13 +32,13 @@ class Worst:
 
     Attributes:
         weight: λ_1.
-        offset_db: ``[N]`` a_q.
-        slope_db: ``[N]`` b_q.
+        offset: ``[N]`` a_q.
+        slope: ``[N]`` b_q.
     """
 
     weight: float
-    offset_db: Array
-    slope_db: Array
+    offset: Array
+    slope: Array
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ class Terms:
         with np.errstate(divide="ignore", invalid="ignore"):
             quality = np.where(self.worth > 0, self.worth * np.log(rho), 0.0).sum(-1)
             if self.worst is not None:
-                each_db = self.worst.offset_db + self.worst.slope_db * np.log(rho)
-                quality = self.worst.weight * each_db.min(-1)
+                each = self.worst.offset + self.worst.slope * np.log(rho)
+                quality = self.worst.weight * each.min(-1)
             energy_j = (p_w * on_air_s + self.compute_power_w * computing_s).sum(-1)
         slowest_s = (on_air_s + computing_s).max(-1)
         utility: Array = (

@@ -10,6 +10,9 @@ import typer
 
 from semsim.cli.options import Json
 
+#: Rooms of networks that ship.
+_LEARNT = ("codecs", "captioners", "generators")
+
 
 class What(StrEnum):
     """What can be listed."""
@@ -18,6 +21,8 @@ class What(StrEnum):
     channels = "channels"
     allocators = "allocators"
     sources = "sources"
+    captioners = "captioners"
+    generators = "generators"
     samplers = "samplers"
     scenarios = "scenarios"
 
@@ -55,7 +60,7 @@ def _plugins(room: str) -> list[dict[str, str]]:
         {
             "kind": plugin.name,
             "what": plugin.summary,
-            **({"parameters": _parameters(plugin.name)} if room == "codecs" else {}),
+            **({"parameters": _parameters(plugin.name)} if room in _LEARNT else {}),
             "options": ", ".join(
                 name for name in plugin.load_config().model_fields if name != "kind"
             ),
@@ -65,7 +70,7 @@ def _plugins(room: str) -> list[dict[str, str]]:
 
 
 def _parameters(kind: str) -> str:
-    """Return the parameter counts of a codec's shipped networks."""
+    """Return the parameter counts of a plug-in's shipped networks."""
     from semsim import zoo
 
     counts = {card.parameters for card in map(zoo.card, zoo.names()) if card.codec["kind"] == kind}

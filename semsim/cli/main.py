@@ -24,6 +24,7 @@ from semsim.cli import (
     reproduce,
     run,
     schema,
+    search,
     sweep,
     train,
     validate,
@@ -58,6 +59,7 @@ app.command()(allocate.allocate)
 app.command()(profile.profile)
 app.command()(train.train)
 app.command()(bank.bank)
+app.command()(search.search)
 app.add_typer(agent.app, name="agent")
 app.add_typer(zoo.app, name="zoo")
 app.command("reproduce")(reproduce.reproduce)

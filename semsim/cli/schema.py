@@ -15,13 +15,14 @@ class Kind(StrEnum):
 
     scenario = "scenario"
     recipe = "recipe"
+    search = "search"
 
 
 def schema(
     kind: Annotated[Kind, typer.Argument(help="What to describe.")] = Kind.scenario,
     json: Json = None,
 ) -> None:
-    """Print the JSON Schema of scenario or recipe files, for editors.
+    """Print the JSON Schema of scenario, recipe or search recipe files, for editors.
 
     Put `# yaml-language-server: $schema=scenario.schema.json` on a file's first line.
     """
@@ -33,6 +34,10 @@ def schema(
         from semsim.scenario import Scenario
 
         described = TypeAdapter(Scenario).json_schema()
+    elif kind is Kind.search:
+        from semsim.training.search.recipe import SearchRecipe
+
+        described = SearchRecipe.model_json_schema()
     else:
         from semsim.training.recipe import Recipe
 

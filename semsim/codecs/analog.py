@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from functools import cached_property
-from typing import Any, ClassVar
+from abc import abstractmethod
 
-from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 
-from semsim.codecs import checkpoints
 from semsim.codecs.complexity import count_flops, on_meta
+from semsim.codecs.learned import LearnedCodec
 from semsim.codecs.pairs import to_features, to_symbols
-from semsim.codecs.weights_config import LearnedConfig
-from semsim.config import Strict
-from semsim.errors import CheckpointError
 from semsim.types import (
     Csi,
     ImageShape,
@@ -28,7 +22,7 @@ from semsim.types import (
 )
 
 
-class FeatureCodec(nn.Module, ABC):
+class FeatureCodec(LearnedCodec):
     """Joint source-channel coding: real features in pairs make complex symbols.
 
     ::
@@ -47,39 +41,6 @@ class FeatureCodec(nn.Module, ABC):
     Raises:
         CheckpointError: if weights are missing, damaged, or of another codec.
     """
-
-    Config: ClassVar[type[LearnedConfig]]
-    Model: ClassVar[type[Strict]]
-
-    def __init__(self, config: Any, device: str = "cpu") -> None:
-        super().__init__()
-        self.config = config
-        self.checkpoint = checkpoints.named(config.weights)
-        self.model = self._read_sizes()
-        self._build(self.model)
-        if self.checkpoint is not None:
-            checkpoints.load_into(self, self.checkpoint)
-        self.eval().to(device)
-        self._rates: dict[ImageShape, tuple[Rate, ...]] = {}
-
-    def sizes(self) -> dict[str, Any]:
-        """Configuration of the network as plain data, which its weights carry."""
-        sizes: dict[str, Any] = self.model.model_dump(mode="json")
-        return sizes
-
-    def _read_sizes(self) -> Any:
-        if self.checkpoint is None:
-            return self.config.model or self.Model()
-        try:
-            return self.Model.model_validate(self.checkpoint.model)
-        except ValidationError as error:
-            raise CheckpointError(
-                f"{self.checkpoint.origin}: holds no {self.config.kind}: {error}"
-            ) from error
-
-    @abstractmethod
-    def _build(self, model: Any) -> None:
-        """Make the layers for the sizes in ``model``, in single precision on the CPU."""
 
     @abstractmethod
     def feature_counts(self, shape: ImageShape) -> dict[str, int]:
@@ -100,13 +61,6 @@ class FeatureCodec(nn.Module, ABC):
     def side_bits(self, rate: Rate) -> int:  # noqa: ARG002
         """Bits that travel beside one image's symbols, and count."""
         return 0
-
-    @cached_property
-    def weight_hashes(self) -> dict[str, str]:
-        """SHA-256 of the weights, for the manifest."""
-        if self.checkpoint is None:
-            return {}
-        return {self.checkpoint.name: self.checkpoint.sha256}
 
     def rates(self, shape: ImageShape) -> tuple[Rate, ...]:
         """Operating points, by rising channel bandwidth ratio.

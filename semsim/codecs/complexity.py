@@ -11,6 +11,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 Network = TypeVar("Network", bound=nn.Module)
+#: Ways that torch has to compute attention's products.
+_BETWEEN_ACTIVATIONS = (
+    torch.ops.aten.bmm,
+    torch.ops.aten.baddbmm,
+    torch.ops.aten._scaled_dot_product_efficient_attention,
+    torch.ops.aten._scaled_dot_product_flash_attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu,
+)
 
 
 def count_flops(module: Network, call: Callable[[Network], object]) -> float:
@@ -19,10 +27,25 @@ def count_flops(module: Network, call: Callable[[Network], object]) -> float:
     The module is copied to the ``meta`` device, where shapes flow and nothing is computed, and
     counted as it is used, not as it learns: a batch normalisation refuses to learn from one value.
     """
-    shadow = copy.deepcopy(module).to("meta").eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    return float(_counted(module, call).get_total_flops())
+
+
+def count_layer_flops(module: Network, call: Callable[[Network], object]) -> float:
+    """Count as :func:`count_flops` does, but only what weights multiply.
+
+    That leaves out attention's scores and weighted sums, which are products of activations, as
+    counters do that go through a network's layers.
+    """
+    by_kind = _counted(module, call).get_flop_counts()["Global"]
+    return float(sum(flops for kind, flops in by_kind.items() if kind not in _BETWEEN_ACTIVATIONS))
+
+
+def _counted(module: Network, call: Callable[[Network], object]) -> FlopCounterMode:
+    shadow = copy.deepcopy(module).to("meta").eval().requires_grad_(False)
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
         call(shadow)
-    return float(counter.get_total_flops())
+    return counter
 
 
 def on_meta(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:

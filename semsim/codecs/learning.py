@@ -1,13 +1,41 @@
-"""What objectives share: the loss of classes, and what a codec leaves behind."""
+"""What objectives share: lessons, the loss of classes, and what a codec leaves behind."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from semsim.config import PluginConfig
 from semsim.errors import ScenarioError
-from semsim.types import Product, Source, Trainable
+from semsim.types import Codec, Product, Source, Trainable
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """How a codec learns from one batch, where that is not how it sends one.
+
+    Attributes:
+        codec: stands in for the codec on this batch's way through the link.
+        loss: to be added to the objective's, a scalar.
+        figures: what to show while training.
+    """
+
+    codec: Codec
+    loss: Tensor
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class GivesLessons(Protocol):
+    """A codec that has a loss of its own, or sends what passes no gradient."""
+
+    def lesson(self, source: Source, generator: torch.Generator) -> Lesson:
+        """Prepare a batch; ``generator`` decides what is left to chance."""
+        ...
 
 
 def task_loss(logits: Tensor, source: Source) -> Tensor:

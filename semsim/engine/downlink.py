@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +16,24 @@ from semsim.engine.budget import Budget, ratio
 from semsim.engine.config import AdaptConfig, FeedbackConfig
 from semsim.engine.fading import rician_gain, scatter, turn_rad_per_slot
 from semsim.engine.feedback import Reports
+from semsim.engine.judging import is_image, measure
 from semsim.engine.propagation import draw_large_scale
 from semsim.engine.topology import Places
 from semsim.engine.traffic import UserSources
 from semsim.engine.tuning import TuningCost, tune
-from semsim.errors import AllocationError, ScenarioError
+from semsim.errors import AllocationError
 from semsim.link.link import Link
-from semsim.link.metrics import psnr_db, ssim
+from semsim.link.metrics import psnr_db
 from semsim.rng import Streams
-from semsim.types import Allocation, Array, Delivery, DownlinkState, ImageShape, Rate, Source
+from semsim.types import (
+    Allocation,
+    Array,
+    DownlinkState,
+    ImageShape,
+    Rate,
+    Source,
+    delivers,
+)
 from semsim.units import linear_to_db
 
 #: A solver's ρ may fall short of an offered rate by this share and still mean it.
@@ -39,7 +48,7 @@ class SlotRecord:
         slot: its number, from 0.
         columns: by name one value a user, ready to be a table (units in the names).
         source: what was sent, ``[N, 3, H, W]``.
-        received: what arrived, ``[N, 3, H, W]``.
+        received: the images that arrived, ``[N, 3, H, W]``; zeros for users of labels.
     """
 
     slot: int
@@ -49,7 +58,11 @@ class SlotRecord:
 
 
 class Downlink:
-    """One sender and N receivers; every slot each receiver is sent one image.
+    """One sender and N receivers; every slot each receiver is sent one image, or its label.
+
+    What a user gets is for its codec to say (:func:`semsim.types.delivers`): the image, judged by
+    PSNR and SSIM, or the label, judged by top-1 accuracy against that of the source. The sender
+    sees the image alone; the true label never travels.
 
     A user's gain is the large-scale gain of a drop (path loss, shadowing; drawn at ``reset``)
     times the fading of the slot, as in FTSC eq. (23); users without line of sight have Rayleigh
@@ -61,6 +74,9 @@ class Downlink:
     all that allocator, codec and modem know: an allocator observes the reported gains, and codec
     and modem are told the SNR that follows from them and the allocation. What is sent meets the
     true gain.
+
+    Attributes:
+        gets: what every user gets.
 
     Args:
         users: places for a given stream of random numbers.
@@ -107,6 +123,7 @@ class Downlink:
         self._links = self._make_links(self._streams.torch("noise", self.device))
         if len(self._links) != len(self._distance_m):
             raise ValueError(f"{len(self._links)} links for {len(self._distance_m)} users")
+        self.gets = tuple(delivers(link.codec) for link in self._links)
         self._settle(places)
         self._reports = Reports(self._feedback, self._streams)
         self._slot = 0
@@ -143,6 +160,12 @@ class Downlink:
     def places(self) -> Places:
         """Where users stand in the current slot."""
         return Places(self._distance_m.copy(), self._bearing_rad.copy())
+
+    def answer(self, row: Mapping[str, Any]) -> str | None:
+        """Return in words the label that a user got, of its row; ``None`` if it was an image."""
+        if is_image(row):
+            return None
+        return self._source.class_name(row["user"], int(row["predicted"]))
 
     def observe(self) -> DownlinkState:
         """Return what an allocator may see of the current slot, ``[N]`` each: reported gains."""
@@ -204,7 +227,8 @@ class Downlink:
         """Send some ``users`` their images; all arguments but these are of all users, ``[N]``.
 
         Returns:
-            What arrived, ``[N, 3, H, W]``, zeros for the others, and by user its quality and audit.
+            The images that arrived, ``[N, 3, H, W]``, zeros for users of labels and for the others,
+            and by user quality and audit.
         """
         received = torch.zeros_like(images.image)
         rows: dict[int, dict[str, Any]] = {}
@@ -217,9 +241,10 @@ class Downlink:
                 reported_db=torch.from_numpy(reported_db[members]),
                 mcs=scheme,
             )
-            image = _image_of(delivery)
-            received[members] = image
-            rows |= zip(members, _measure(source, image, delivery), strict=True)
+            received[members], measured = measure(
+                source, delivery, delivers(link.codec), labels="label" in self.gets
+            )
+            rows |= zip(members, measured, strict=True)
         return received, rows
 
     def _batches(
@@ -311,44 +336,3 @@ def nearest_rate(offered: Sequence[Rate], rho: float) -> Rate:
     """Return the highest rate not above ``rho`` (within 0.1 %), or the lowest if all are above."""
     fitting = [rate for rate in offered if rate.rho <= rho * (1 + RATE_TOLERANCE)]
     return fitting[-1] if fitting else offered[0]
-
-
-def _image_of(delivery: Delivery) -> torch.Tensor:
-    if delivery.output.image is None:
-        raise ScenarioError(
-            "codec: it delivers no images, whose quality a downlink shares its resources by; name "
-            "another, or compare this one on a link: task: link"
-        )
-    return delivery.output.image
-
-
-def _measure(source: Source, received: torch.Tensor, delivery: Delivery) -> list[dict[str, Any]]:
-    """One row a transmission: quality and audit.
-
-    Bits arrive in blocks without error; of an image in outage, none do. Codecs that send symbols
-    have no bits to count.
-    """
-    audit, rate = delivery.audit, delivery.rate
-    outage = delivery.output.outage
-    if outage is None:
-        outage = torch.zeros(len(source), dtype=torch.bool, device=received.device)
-    bits = delivery.payload.double() if rate.unit == "bits" else math.nan
-    arrived = bits * (1 - audit.block_error_rate.double()) * ~outage
-    columns = {
-        "psnr_db": psnr_db(source.image, received),
-        "ssim": ssim(source.image, received),
-        "outage": outage,
-        "snr_measured_db": linear_to_db(audit.snr_measured),
-        "transmit_power": audit.power,
-        "channel_uses": audit.channel_uses.long(),
-        "cbr": audit.cbr,
-        "block_error_rate": audit.block_error_rate,
-        "bits_arrived": arrived,
-        # Where streams differ in length, a rate's ρ is the most that an image may take.
-        "rho_air": rate.rho * delivery.payload.double() / rate.payload,
-    }
-    values = {name: column.tolist() for name, column in columns.items()}
-    fixed = {"rate": rate.name, "rho_sent": rate.rho}
-    return [
-        fixed | {name: column[i] for name, column in values.items()} for i in range(len(source))
-    ]

@@ -1,4 +1,4 @@
-"""Which images the users are sent."""
+"""Which images the users are sent, and what they show."""
 
 from __future__ import annotations
 
@@ -33,8 +33,13 @@ class UserSources:
         """Return the source of ``user``."""
         return self._sources[user]
 
+    def class_name(self, user: int, label: int) -> str:
+        """Return what a label of the user's source stands for, its number if that is not known."""
+        classes: Sequence[str] = getattr(self.of(user), "classes", ())
+        return classes[label] if label < len(classes) else f"class {label}"
+
     def sample(self, count: int, rng: np.random.Generator) -> Source:
-        """Draw one image a user.
+        """Draw one image a user, and its label: -1 where the user's source has none.
 
         Raises:
             ValueError: if ``count`` is not the number of users, or their images differ in size.
@@ -45,6 +50,7 @@ class UserSources:
         if len(different) == 1:
             return different[0].sample(count, rng)
         images: list[torch.Tensor] = [torch.empty(0)] * count
+        label = torch.full((count,), -1)
         names = [""] * count
         for source in different:
             members = [user for user, own in enumerate(self._sources) if own is source]
@@ -52,6 +58,8 @@ class UserSources:
             for place, user in enumerate(members):
                 images[user] = drawn.image[place]
                 names[user] = drawn.name[place] if drawn.name else ""
+                if drawn.label is not None:
+                    label[user] = drawn.label[place]
         if len({image.shape for image in images}) > 1:
             raise ValueError("the users' sources have images of different sizes")
-        return Source(torch.stack(images), name=tuple(names))
+        return Source(torch.stack(images), label, name=tuple(names))

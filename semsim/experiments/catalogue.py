@@ -25,7 +25,10 @@ _EXPERIMENTS = {
     "ftsc-fig13": "semsim.experiments.ftsc.fig13",
     "ftsc-fig14": "semsim.experiments.ftsc.fig14",
     "rkdsc-fig6": "semsim.experiments.rkd_sc.fig6",
+    "rkdsc-table2": "semsim.experiments.rkd_sc.table2",
     "rkdsc-fig8": "semsim.experiments.rkd_sc.fig8",
+    "rkdsc-fig7": "semsim.experiments.rkd_sc.fig7",
+    "rkdsc-table3": "semsim.experiments.rkd_sc.table3",
     "allocation-gap": "semsim.experiments.allocation.gap",
     "agents-gap": "semsim_agents.gap.experiment",
 }

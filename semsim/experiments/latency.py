@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from semsim.rng import Streams
 from semsim.types import Channel, Codec, Source
 
 
-@torch.inference_mode()
 def latencies(
     codecs: Mapping[str, Codec], source: Source, *, snr_db: float, warm: int, runs: int
 ) -> pd.DataFrame:
@@ -39,14 +38,37 @@ def latencies(
     channel: Channel = AwgnConfig().build(
         device=str(device), generator=Streams(0).torch("latency", device)
     )
-    links = {label: Link(codec, channel) for label, codec in codecs.items()}
+
+    def sending(link: Link) -> Callable[[Source], object]:
+        return lambda image: link.transmit(image, snr_db)
+
+    links = {label: sending(Link(codec, channel)) for label, codec in codecs.items()}
+    return in_turn(links, source, warm=warm, runs=runs)
+
+
+@torch.inference_mode()
+def in_turn(
+    calls: Mapping[str, Callable[[Source], object]], source: Source, *, warm: int, runs: int
+) -> pd.DataFrame:
+    """Call each of ``calls`` with one image, then each with the next.
+
+    Args:
+        calls: by label.
+        source: images to take in turn, ``[N, 3, H, W]``.
+        warm: images before the clock starts.
+        runs: images timed.
+
+    Returns:
+        as :func:`latencies`.
+    """
+    device = source.image.device
     rows: list[dict[str, Any]] = []
     for run in range(warm + runs):
         image = source.select([run % len(source)])
-        for label, link in links.items():
+        for label, call in calls.items():
             _wait(device)
             wall, cpu = time.perf_counter(), time.process_time()
-            link.transmit(image, snr_db)
+            call(image)
             _wait(device)
             if run >= warm:
                 rows.append(

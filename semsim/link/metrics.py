@@ -89,9 +89,11 @@ def top1(label: Tensor, logits: Tensor) -> Tensor:
         logits: ``[B, classes]``.
 
     Raises:
-        ValueError: for a label that is none of the classes.
+        ValueError: for a label that is none of the classes, or missing (-1).
     """
     classes = logits.shape[1]
+    if int(label.min()) < 0:
+        raise ValueError("an image has no label")
     if int(label.max()) >= classes:
         raise ValueError(f"label {int(label.max())} is none of the classes 0 to {classes - 1}")
     return (logits.argmax(dim=1) == label).to(logits.dtype)

@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import cycle
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from semsim.allocation.calibration import Calibration, CurveFit
+from semsim.allocation.calibration import QUALITIES, Calibration, CurveFit
 from semsim.allocation.quality import PAPER_FITS, Fit
 from semsim.report.cells import Table
+from semsim.types import Delivers
 
 _MARKERS = "osD^vP*X"
 
 
+@dataclass(frozen=True)
+class _Form:
+    """How a kind of quality is written.
+
+    Attributes:
+        unit: below its name in the head of a column.
+        mean: digits of a quality.
+        error: digits of what a prediction is off by.
+        paper: the paper's curves, where they are of this quality.
+    """
+
+    unit: str
+    mean: str
+    error: str
+    paper: dict[str, Fit]
+
+
+_FORMS: dict[Delivers, _Form] = {
+    "image": _Form("\ndB", ".2f", "+.2f", PAPER_FITS),
+    "label": _Form("", ".4f", "+.4f", {}),
+}
+
+
 def curve_tables(calibration: Calibration) -> list[Table]:
-    """Return the fits beside the paper's, and the points behind the one that is used."""
-    several = len(calibration.codecs) > 1
-    return [_fits(calibration), _points(calibration.fits[0], several)]
+    """Return the fits, beside the paper's if they are of PSNR, and the points behind the first."""
+    return [_fits(calibration), _points(calibration)]
 
 
 def _fits(calibration: Calibration) -> Table:
+    form = _FORMS[calibration.delivers]
     rows = [
         (
             f"{entry.snr_db:g} dB",
@@ -30,10 +56,12 @@ def _fits(calibration: Calibration) -> Table:
         )
         for entry in calibration.fits
     ]
-    rows += [(f"paper, {name}", *_cells(fit), "", "") for name, fit in PAPER_FITS.items()]
-    heads = ("SNR", "a\ndB", "b\ndB", "RMSE\ndB", "R²", "rates\nfitted", "left out\n(lost)")
+    rows += [(f"paper, {name}", *_cells(fit), "", "") for name, fit in form.paper.items()]
+    units = (f"{name}{form.unit}" for name in ("a", "b", "RMSE"))
+    heads = ("SNR", *units, "R²", "rates\nfitted", "left out\n(lost)")
     note = (
-        "Least squares over the rates' mean PSNR. RMSE is √(SSE/(n-2)), as Matlab's fit reports it "
+        f"Least squares over the rates' mean {QUALITIES[calibration.delivers]}. RMSE is "
+        "√(SSE/(n-2)), as Matlab's fit reports it "
         "and the paper does; with two rates the line is exact, and neither RMSE nor R² is defined. "
         "A rate of which any transmission was in outage or lost a code block stays out of that "
         "SNR's fit. The first row is the curve that a scenario uses."
@@ -45,36 +73,35 @@ def _fits(calibration: Calibration) -> Table:
 def _cells(fit: Fit | None) -> tuple[str, str, str, str]:
     if fit is None:
         return ("too few rates arrived", "–", "–", "–")
-    rmse = "–" if fit.rmse_db is None else f"{fit.rmse_db:.4f}"
+    rmse = "–" if fit.rmse is None else f"{fit.rmse:.4f}"
     r2 = "–" if fit.r2 is None else f"{fit.r2:.4f}"
-    return (f"{fit.offset_db:.2f}", f"{fit.slope_db:.3f}", rmse, r2)
+    return (f"{fit.offset:.2f}", f"{fit.slope:.3f}", rmse, r2)
 
 
-def _points(entry: CurveFit, several: bool) -> Table:
-    fit, paper = entry.fitted, PAPER_FITS["no noise"]
+def _points(calibration: Calibration) -> Table:
+    entry, form = calibration.fits[0], _FORMS[calibration.delivers]
+    several, name = len(calibration.codecs) > 1, QUALITIES[calibration.delivers]
+    fits = [entry.fitted, *([form.paper["no noise"]] if form.paper else [])]
     rows = []
     for point in entry.points:
-        half = "" if point.interval_db is None else f" ± {point.interval_db:.2f}"
-        own = "–" if fit is None else f"{fit.psnr_db(point.rho) - point.psnr_db:+.2f}"
+        half = "" if point.interval is None else f" ± {point.interval:{form.mean}}"
         rows.append(
             (
                 f"{point.codec} {point.rate}" if several else point.rate,
                 f"{point.rho:.5f}",
-                f"{point.psnr_db:.2f}{half}",
-                own,
-                f"{paper.psnr_db(point.rho) - point.psnr_db:+.2f}",
+                f"{point.quality:{form.mean}}{half}",
+                *(
+                    "–" if f is None else f"{f.quality(point.rho) - point.quality:{form.error}}"
+                    for f in fits
+                ),
                 str(point.lost),
             )
         )
-    heads = (
-        "rate",
-        "ρ",
-        "PSNR\ndB",
-        "this curve\nis off by dB",
-        "the paper's\nis off by dB",
-        "lost",
-    )
-    note = "PSNR: mean over the images with its 95 % interval. Off by: predicted minus measured."
+    by = " by dB" if form.unit else " by"
+    whose = ("this curve", "the paper's")[: len(fits)]
+    off = (f"{curve}\nis off{by}" for curve in whose)
+    heads = ("rate", "ρ", f"{name}{form.unit}", *off, "lost")
+    note = f"{name}: mean over the images with its 95 % interval. Off by: predicted minus measured."
     return Table(f"Measured and predicted at {entry.snr_db:g} dB", heads, tuple(rows), note)
 
 
@@ -83,30 +110,36 @@ def curve_figure(calibration: Calibration) -> Figure:
 
     Hollow points were lost in part and are in no fit.
     """
+    form = _FORMS[calibration.delivers]
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axis = figure.subplots()
     rho = [point.rho for entry in calibration.fits for point in entry.points]
     span = np.geomspace(0.8 * min(rho), 1.25 * max(rho), 100)
     for i, (entry, marker) in enumerate(zip(calibration.fits, cycle(_MARKERS), strict=False)):
-        colour = f"C{i % 10}"
-        for point in entry.points:
-            face = "none" if point.lost else colour
-            axis.errorbar(
-                point.rho,
-                point.psnr_db,
-                yerr=point.interval_db,
-                marker=marker,
-                markerfacecolor=face,
-                color=colour,
-                capsize=2,
-                linewidth=0.8,
-            )
+        _draw(axis, entry, f"C{i % 10}", marker)
         if entry.fitted is not None:
-            predicted = [entry.fitted.psnr_db(value) for value in span]
-            axis.plot(span, predicted, color=colour, label=f"{entry.snr_db:g} dB")
-    for (name, fit), dash in zip(PAPER_FITS.items(), ("--", ":"), strict=True):
-        predicted = [fit.psnr_db(value) for value in span]
+            predicted = [entry.fitted.quality(value) for value in span]
+            axis.plot(span, predicted, color=f"C{i % 10}", label=f"{entry.snr_db:g} dB")
+    for (name, fit), dash in zip(form.paper.items(), ("--", ":"), strict=False):
+        predicted = [fit.quality(value) for value in span]
         axis.plot(span, predicted, dash, color="0.4", linewidth=1.2, label=f"paper, {name}")
-    axis.set(xscale="log", xlabel="compression rate ρ", ylabel="PSNR in dB")
+    unit = form.unit.replace("\n", " in ")
+    axis.set(
+        xscale="log", xlabel="compression rate ρ", ylabel=QUALITIES[calibration.delivers] + unit
+    )
     axis.legend(frameon=False, fontsize=8.0)
     return figure
+
+
+def _draw(axis: Axes, entry: CurveFit, colour: str, marker: str) -> None:
+    for point in entry.points:
+        axis.errorbar(
+            point.rho,
+            point.quality,
+            yerr=point.interval,
+            marker=marker,
+            markerfacecolor="none" if point.lost else colour,
+            color=colour,
+            capsize=2,
+            linewidth=0.8,
+        )

@@ -24,6 +24,8 @@ def dynamic_tables(results: Results) -> list[Table]:
 
 def _allocators(results: Results) -> Table:
     battery = "energy_left_j" in results.slots
+    counts = next(iter(results.summary["allocators"].values()))
+    kinds = [kind for kind in _KINDS if kind[0] in counts]
     rows = []
     for name, row in results.summary["allocators"].items():
         requests = max(row["arrived"], 1)
@@ -37,7 +39,7 @@ def _allocators(results: Results) -> Table:
             _percent((row["overflowed"] + row["abandoned"]) / requests),
             _number(row["delay_s"], ".3g"),
             _number(row["age_s"], ".3g"),
-            _number(row["psnr_db"], ".1f"),
+            *(_number(scale * row[name], ".1f") for name, _, scale in kinds),
             f"{row['energy_j']:.3g}",
         ]
         if battery:
@@ -53,14 +55,13 @@ def _allocators(results: Results) -> Table:
         "lost\n%",
         "delay\ns",
         "age\ns",
-        "PSNR\ndB",
+        *(head for _, head, _ in kinds),
         "energy\nJ a slot",
         *(("left\nJ", "empty\n%") if battery else ()),
     )
-    counts = next(iter(results.summary["allocators"].values()))
     note = (
         "Utility is that of FTSC eq. 24 on what each slot delivered, the mean over the slots: with "
-        f"the PSNR measured, and by the curve {results.summary['quality_curve']}. The gap is "
+        f"the quality measured, and by the curve {results.summary['quality_curve']}. The gap is "
         "proven for each slot's own problem (eq. 25), which knows of no other slot. Shares are of "
         f"the {counts['arrived']} requests: late, whose deadline passed; lost, which found the "
         "queue full, or whose user left; the rest still waits. Delay: from request to delivery, "
@@ -71,8 +72,13 @@ def _allocators(results: Results) -> Table:
     )
 
 
+#: Qualities as columns: name, head, and what it is shown in.
+_KINDS = (("psnr_db", "PSNR\ndB", 1.0), ("accuracy", "accuracy\n%", 100.0))
+
+
 def _users(slots: pd.DataFrame, allocator: str) -> Table:
     last = slots["slot"].max()
+    kinds = [kind for kind in _KINDS if kind[0] in slots]
     rows = []
     for user, part in slots.groupby("user"):
         queued = int(part.loc[part["slot"] == last, "queue"].iloc[0])
@@ -86,7 +92,7 @@ def _users(slots: pd.DataFrame, allocator: str) -> Table:
                 f"{part['distance_m'].mean():.0f}",
                 *(str(count) for count in (*counts, queued)),
                 _number(part["delay_s"].mean(), ".3g"),
-                _number(part["psnr_db"].mean(), ".1f"),
+                *(_number(scale * part[name].mean(), ".1f") for name, _, scale in kinds),
                 _number(part["ssim"].mean(), ".3f"),
                 f"{part['transmit_s'].sum():.3g}",
                 f"{part['energy_j'].sum():.3g}",
@@ -102,7 +108,7 @@ def _users(slots: pd.DataFrame, allocator: str) -> Table:
         "abandoned",
         "waiting\nat the end",
         "delay\ns",
-        "PSNR\ndB",
+        *(head for _, head, _ in kinds),
         "SSIM",
         "on air\ns",
         "energy\nJ",

@@ -56,7 +56,10 @@ def figures(results: Results) -> dict[str, Figure]:
 
 
 def images(pictures: dict[str, Pictures]) -> Figure:
-    """Draw the originals in the first row and below them what arrived, one row a title."""
+    """Draw the originals in the first row and below them what arrived, one row a title.
+
+    Where a label arrived in the place of an image, it is written.
+    """
     first = next(iter(pictures.values()))
     count = min(MOST_IMAGES, len(first.original))
     rows = 1 + len(pictures)
@@ -74,7 +77,11 @@ def images(pictures: dict[str, Pictures]) -> Figure:
     titles = short_labels(pictures)
     for row, (title, shown) in enumerate(pictures.items(), start=1):
         for i in range(count):
-            _show(axes[row, i], shown.received[i])
+            word = shown.words[i] if shown.words else None
+            if word is None:
+                _show(axes[row, i], shown.received[i])
+            else:
+                axes[row, i].text(0.5, 0.5, word, ha="center", va="center", wrap=True)
             axes[row, i].set_title(shown.captions[i], fontsize=7.5)
         label = axes[row, 0]
         label.text(
@@ -141,7 +148,7 @@ def utility(results: Results) -> Figure:
     kinds = {
         "utility": "decided (quality curve)",
         "utility_sent": "at rates sent (quality curve)",
-        "utility_measured": "measured on delivered images",
+        "utility_measured": "measured on what was delivered",
     }
     figure = Figure(figsize=(1.8 + 2.2 * len(rows), 3.0), layout="constrained")
     axis = figure.subplots()

@@ -12,6 +12,7 @@ from semsim.report.cells import Table
 from semsim.report.dynamic_tables import dynamic_tables, is_dynamic
 from semsim.report.link_tables import link_tables
 from semsim.results import Results
+from semsim.statistics import share_interval
 
 #: Words that every table and figure carries where a paper's power constraint is off.
 NOT_POWER_CONSTRAINED = "not power constrained"
@@ -43,10 +44,45 @@ def _downlink(results: Results) -> list[Table]:
         return dynamic_tables(results)
     name = str(slots["allocator"].iloc[0])
     first = slots[(slots["allocator"] == name) & (slots["slot"] == 0)]
-    return [_users(first, name, results.summary["quality_curve"]), _allocators(results)]
+    made = [_users(first, name, results.summary["quality_curve"])]
+    if "accuracy" in slots:
+        made.append(_qualities(slots[slots["allocator"] == name], name))
+    return [*made, _allocators(results)]
+
+
+def _qualities(frame: pd.DataFrame, allocator: str) -> Table:
+    """Where some users get labels: what each got over all slots."""
+    rows = []
+    for user, part in frame.groupby("user"):
+        right = part["accuracy"].dropna()
+        if len(right):
+            low, high = share_interval(float(right.mean()), len(right))
+            interval = f"{100 * low:.0f} to {100 * high:.0f}"
+            predicted = f"{100 * part['accuracy_predicted'].mean():.1f}"
+            rows.append(
+                (str(user), "label", "", "", predicted, f"{100 * right.mean():.1f}", interval)
+            )
+        else:
+            predicted = f"{part['psnr_predicted_db'].mean():.1f}"
+            rows.append(
+                (str(user), "image", predicted, f"{part['psnr_db'].mean():.1f}", "", "", "")
+            )
+    heads = (
+        "user",
+        "gets",
+        "PSNR dB\npredicted",
+        "PSNR dB\nmeasured",
+        "accuracy %\npredicted",
+        "accuracy %\nmeasured",
+        "95 % interval",
+    )
+    slots = frame["slot"].nunique()
+    note = "Intervals are Wilson's, of as many images as there are slots."
+    return Table(f"What users got in {slots} slots under '{allocator}'", heads, tuple(rows), note)
 
 
 def _users(frame: pd.DataFrame, allocator: str, curve: str) -> Table:
+    labels = "accuracy" in frame
     rows = tuple(
         (
             str(row.user),
@@ -59,9 +95,10 @@ def _users(frame: pd.DataFrame, allocator: str, curve: str) -> Table:
             f"{row.rho_sent:.4f} {row.rate}",
             f"{row.delay_s:.2f}",
             f"{row.energy_j:.3g}",
-            f"{row.psnr_predicted_db:.1f}",
-            f"{row.psnr_db:.1f}",
-            f"{row.ssim:.3f}",
+            _figure(row.psnr_predicted_db, ".1f"),
+            _figure(row.psnr_db, ".1f"),
+            _figure(row.ssim, ".3f"),
+            *((_classes(row.label, row.predicted),) if labels else ()),
             _audit(row.snr_measured_db - row.snr_db, row.block_error_rate, row.outage),
         )
         for row in frame.itertuples()
@@ -80,6 +117,7 @@ def _users(frame: pd.DataFrame, allocator: str, curve: str) -> Table:
         "PSNR dB\npredicted",
         "PSNR dB\nmeasured",
         "SSIM",
+        *(("class sent\nand got",) if labels else ()),
         "audit",
     )
     note = (
@@ -91,6 +129,15 @@ def _users(frame: pd.DataFrame, allocator: str, curve: str) -> Table:
     return Table(f"Users in slot 0 under '{allocator}'", heads, rows, note)
 
 
+def _figure(value: float, form: str) -> str:
+    """Return a figure, nothing of a user who gets something else."""
+    return "" if math.isnan(value) else format(value, form)
+
+
+def _classes(label: float, predicted: float) -> str:
+    return "" if math.isnan(label) else f"{label:.0f} {predicted:.0f}"
+
+
 def _audit(difference_db: float, block_error_rate: float, outage: bool) -> str:
     text = f"{difference_db:+.2f} dB"
     if block_error_rate > 0:
@@ -98,7 +145,25 @@ def _audit(difference_db: float, block_error_rate: float, outage: bool) -> str:
     return text + (", outage" if outage else "")
 
 
+_MEANS = {
+    "psnr_db": ("PSNR\ndB", ".1f"),
+    "ssim": ("SSIM", ".3f"),
+    "accuracy": ("accuracy\n%", ".1f"),
+}
+
+
+def _means(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return means of the qualities that a cell has, in the order of their heads."""
+    scale = {"accuracy": 100.0}
+    return tuple(
+        format(scale.get(name, 1.0) * row[name], form)
+        for name, (_, form) in _MEANS.items()
+        if name in row
+    )
+
+
 def _allocators(results: Results) -> Table:
+    shown = next(iter(results.summary["allocators"].values()))
     rows = tuple(
         (
             name,
@@ -106,8 +171,7 @@ def _allocators(results: Results) -> Table:
             f"{max(row['gap'], 0.0):.1e}",
             f"{row['utility_sent']:.2f}",
             f"{row['utility_measured']:.2f}",
-            f"{row['psnr_db']:.1f}",
-            f"{row['ssim']:.3f}",
+            *_means(row),
             f"{row['slowest_s']:.2f}",
             f"{row['energy_j']:.3g}",
             f"{row['power_w']:.3g}",
@@ -120,8 +184,7 @@ def _allocators(results: Results) -> Table:
         "gap to\noptimum",
         "utility\nat rates sent",
         "utility\nmeasured",
-        "PSNR\ndB",
-        "SSIM",
+        *(head for name, (head, _) in _MEANS.items() if name in shown),
         "slowest\ns",
         "energy\nJ",
         "power\nW",

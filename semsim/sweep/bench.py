@@ -203,7 +203,7 @@ class Bench:
         sent, arrived = (part[:_SHOWN].cpu().contiguous() for part in (self.source.image, image))
         among = delivery.output.candidates
         among = None if among is None else among[:_SHOWN].cpu().contiguous()
-        return Pictures(sent, arrived, captions, among)
+        return Pictures(sent, arrived, captions, candidates=among)
 
 
 def _named_channels(scenario: LinkScenario) -> dict[str, PluginConfig]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ from semsim.results import Results, recorded_versions
 from semsim.scenario import LinkScenario
 from semsim.sweep.bench import Bench
 from semsim.sweep.run import sweep
-from semsim.types import Rate, Report
+from semsim.types import Delivers, Rate, Report, delivers
 
 
 def calibrate(
@@ -28,6 +29,7 @@ def calibrate(
 ) -> tuple[Results, Calibration]:
     """Measure every rate of the scenario's codecs at every SNR and fit Q = a + b ln ρ at each.
 
+    Q is the PSNR of codecs that deliver images and the top-1 accuracy of those that deliver labels.
     The rates of several codecs make one curve together.
 
     Args:
@@ -50,6 +52,13 @@ def calibrate(
         raise ScenarioError("a curve is measured on one channel; name one")
     bench = Bench(scenario)
     codecs = [_codec(bench, system.name, system.codec) for system in scenario.systems]
+    kinds = {delivers(bench.codecs.get(codec.config)) for codec in codecs}
+    if len(kinds) > 1:
+        raise ScenarioError(
+            "some of the codecs deliver images and others labels, whose qualities make no curve "
+            "together; calibrate them apart"
+        )
+    (kind,) = kinds
     rates = {
         (codec.name, rate.name): rate
         for codec in codecs
@@ -59,13 +68,15 @@ def calibrate(
     _check([rates[key] for key in asked])
     results = sweep(scenario, workers=workers, keep=keep, report=report)
     points = {
-        snr_db: tuple(_points(results, snr_db, rates)) for snr_db in sorted(scenario.snrs_db())
+        snr_db: tuple(_points(results, snr_db, rates, kind))
+        for snr_db in sorted(scenario.snrs_db())
     }
     calibration = Calibration(
         command=command,
         codecs=tuple(codecs),
         source=scenario.source,
         shape=bench.source.shape,
+        delivers=kind,
         images=scenario.images,
         draws=scenario.draws,
         channel=scenario.channels[0],
@@ -101,32 +112,43 @@ def _check(rates: list[Rate]) -> None:
         )
 
 
-def _points(results: Results, snr_db: float, rates: dict[tuple[str, str], Rate]) -> list[RatePoint]:
+def _points(
+    results: Results, snr_db: float, rates: dict[tuple[str, str], Rate], kind: Delivers
+) -> list[RatePoint]:
     at = results.sweep[results.sweep["snr_db"] == snr_db]
     lost = (at["outage"].astype(bool) | (at["block_error_rate"] > 0)).groupby(
         [at["system"], at["rate"]]
     )
     count: pd.Series = lost.sum()
     points = [point for point in results.summary["points"] if point["snr_db"] == snr_db]
-    for point in points:
-        if point.get("psnr_db") is None:
-            raise ScenarioError(
-                f"{point['system']}: it delivers no images, and a curve is of their PSNR"
-            )
-        if not math.isfinite(point["psnr_db"]):
-            raise ScenarioError(
-                f"{point['system']} {point['rate']}: some images arrive without any error at "
-                f"{snr_db:g} dB; their infinite PSNR has no place on a curve: calibrate at lower "
-                "rates"
-            )
     return [
         RatePoint(
             codec=point["system"],
             rate=point["rate"],
             rho=rates[point["system"], point["rate"]].rho,
-            psnr_db=round(point["psnr_db"], 4),
-            interval_db=None if point["interval_db"] is None else round(point["interval_db"], 4),
+            **_quality(point, kind),
             lost=int(count[point["system"], point["rate"]]),
         )
         for point in points
     ]
+
+
+def _quality(point: dict[str, Any], kind: Delivers) -> dict[str, Any]:
+    """Return the mean quality of a point and the half-width of its interval."""
+    name = {"image": "psnr_db", "label": "accuracy"}[kind]
+    mean = point.get(name)
+    if mean is None:
+        raise ScenarioError(
+            f"{point['system']}: it delivers neither images nor labels, whose quality a curve is of"
+        )
+    if not math.isfinite(mean):
+        raise ScenarioError(
+            f"{point['system']} {point['rate']}: some images arrive without any error at "
+            f"{point['snr_db']:g} dB; their infinite PSNR has no place on a curve: calibrate at "
+            "lower rates"
+        )
+    half = point["interval_db"]
+    if kind == "label":
+        low, high = point["accuracy_interval"]
+        half = (high - low) / 2
+    return {"quality": round(mean, 4), "interval": None if half is None else round(half, 4)}

@@ -8,10 +8,18 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from semsim.codecs.learning import product_of
+from semsim.codecs.learning import GivesLessons, Lesson, product_of
 from semsim.errors import ScenarioError
 from semsim.training.config import EndToEndConfig
-from semsim.types import Output, Product, Rate, Source, Trainable, Transmit, Update
+from semsim.types import (
+    Output,
+    Product,
+    Rate,
+    Source,
+    Trainable,
+    Transmit,
+    Update,
+)
 
 
 class EndToEnd(ABC):
@@ -50,8 +58,18 @@ class EndToEnd(ABC):
     def updates(self, source: Source, generator: torch.Generator) -> Iterator[Update]:
         """Send the batch, compare."""
         for _ in range(self._config.updates):
-            output = self._transmit(self._codec, source, self._rate(source, generator))
-            yield Update("codec", self._loss(output, source), of_loss=self._shown())
+            rate = self._rate(source, generator)
+            codec = self._codec
+            if isinstance(codec, GivesLessons):
+                yield self._taught(codec.lesson(source, generator), source, rate)
+            else:
+                loss = self._loss(self._transmit(codec, source, rate), source)
+                yield Update("codec", loss, of_loss=self._shown())
+
+    def _taught(self, lesson: Lesson, source: Source, rate: Rate) -> Update:
+        loss = self._loss(self._transmit(lesson.codec, source, rate), source)
+        shown = {name: float(figure(loss.detach())) for name, figure in self._shown().items()}
+        return Update("codec", loss + lesson.loss, {**shown, **lesson.figures})
 
     def _rate(self, source: Source, generator: torch.Generator) -> Rate:
         rates = self._codec.rates(source.shape)

@@ -20,8 +20,8 @@ from semsim.rng import Streams
 from semsim.training.gang import Gang, Solo, check_shareable, part_of, total, total_gradients
 from semsim.training.memory import keep_freed_memory
 from semsim.training.objective import Objective, OwnData
-from semsim.training.recipe import Recipe
-from semsim.training.schedule import Pace, learning_rate
+from semsim.training.recipe import Precision, Recipe
+from semsim.training.schedule import Pace, set_learning_rates
 from semsim.training.state import State
 from semsim.training.transmission import Transmission
 from semsim.types import Product, Source, Update
@@ -221,7 +221,7 @@ class Trainer:
         loss: float | None = None
         updates = self.objective.updates(source, stream.torch("objective", self._device))
         while True:
-            with self._arithmetic():
+            with arithmetic(self.recipe.precision, self._device):
                 update = next(updates, None)
             if update is None:
                 break
@@ -267,16 +267,8 @@ class Trainer:
 
     def _set_learning_rates(self) -> float:
         state = self.state
-        groups = [
-            group
-            for several in state.optimizers.values()
-            for optimizer in several
-            for group in optimizer.param_groups
-        ]
-        for group in groups:
-            peak = group["initial_lr"]
-            group["lr"] = learning_rate(peak, state.step, state.steps, self.recipe.optimizer)
-        return float(groups[0]["lr"])
+        every = [optimizer for several in state.optimizers.values() for optimizer in several]
+        return set_learning_rates(every, state.step, state.steps, self.recipe.optimizer)
 
     def _due(self, every: int) -> bool:
         return self.state.step % every == 0 or self.state.step == self.state.steps
@@ -302,11 +294,12 @@ class Trainer:
         finally:
             self.objective.models.update(current)
 
-    def _arithmetic(self) -> AbstractContextManager[Any]:
-        device = torch.device(self._device).type
-        chosen = self.recipe.precision
-        fast = chosen == "bfloat16" or (chosen == "auto" and has_fast_bfloat16(device))
-        return torch.autocast(device, torch.bfloat16, enabled=fast)
+
+def arithmetic(precision: Precision, device: str) -> AbstractContextManager[Any]:
+    """Return the context in which matrix products have the precision that a recipe asks for."""
+    kind = torch.device(device).type
+    fast = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(kind))
+    return torch.autocast(kind, torch.bfloat16, enabled=fast)
 
 
 def has_fast_bfloat16(device: str) -> bool:

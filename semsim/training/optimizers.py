@@ -25,7 +25,12 @@ def optimizers(model: nn.Module, rate: float, settings: Optimizer) -> list[torch
     made: list[torch.optim.Optimizer] = []
     if others:
         group = {"params": others, "initial_lr": rate}
-        made.append(torch.optim.AdamW([group], lr=rate, weight_decay=settings.weight_decay))
+        decay = settings.weight_decay
+        if settings.kind == "sgd":
+            momentum = settings.momentum
+            made.append(torch.optim.SGD([group], rate, momentum, weight_decay=decay))
+        else:
+            made.append(torch.optim.AdamW([group], lr=rate, weight_decay=decay))
     if mixing:
         made.append(FlatMuon(mixing, settings.matrix_factor * rate, settings.weight_decay))
     return made

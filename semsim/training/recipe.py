@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
 from semsim.config import PluginConfig, PluginField, Strict
-from semsim.link.config import PowerConstraint, SnrConvention
+from semsim.link.config import ModemConfig, PowerConstraint, SnrConvention
 from semsim.spans import Level
 from semsim.training.sources import BOTH_FORMS, LISTED
 
+#: Arithmetic of matrix products.
+Precision: TypeAlias = Literal["float32", "bfloat16", "auto"]
+
 
 class Optimizer(Strict):
-    """Linear warm-up and cosine decay to zero."""
+    """Linear warm-up and cosine decay."""
 
-    kind: Literal["adamw", "muon"] = "adamw"
+    kind: Literal["adamw", "muon", "sgd"] = "adamw"
     """`muon` updates matrices and convolutions by orthogonalised momentum and all else by AdamW; it
-    learns from far fewer images."""
+    learns from far fewer images. `sgd` is stochastic gradient descent."""
     learning_rate: float = Field(1e-3, gt=0)
+    final_share: float = Field(0.0, ge=0, le=1)
+    """Share of the learning rate that the cosine ends with."""
+    momentum: float = Field(0.0, ge=0, lt=1)
+    """Momentum of `sgd`."""
     weight_decay: float = Field(0.0, ge=0)
     warmup_steps: int = Field(200, ge=0)
     clip_norm: float = Field(1.0, gt=0)
@@ -31,6 +38,12 @@ class Optimizer(Strict):
     matrix_factor: float = Field(2.0, gt=0)
     """Learning rate of Muon over that of AdamW; both are scaled to updates of like size."""
 
+    @model_validator(mode="after")
+    def _momentum_of_sgd(self) -> Optimizer:
+        if self.momentum and self.kind != "sgd":
+            raise ValueError(f"'momentum' is for 'sgd'; {self.kind!r} has its own")
+        return self
+
 
 class LinkSettings(Strict):
     """What codecs are trained through."""
@@ -42,6 +55,8 @@ class LinkSettings(Strict):
     """`none` reproduces papers that ignore the power constraint."""
     snr_convention: SnrConvention = "es_n0"
     """What an SNR means; the others reproduce public codes."""
+    modem: ModemConfig = ModemConfig()
+    """How codecs that send bits do it; symbols need none."""
 
 
 class EarlyStop(Strict):
@@ -63,11 +78,16 @@ class Evaluation(Strict):
     """SNRs at which to judge what goes through the recipe's link."""
 
 
-class Recipe(Strict):
-    """One training run."""
+class Named(Strict):
+    """What a checkpoint belongs to."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    """Name of the weights."""
+    """Name of the weights, or of whatever else comes of it."""
+
+
+class Recipe(Named):
+    """One training run."""
+
     names: dict[str, Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]] = Field(
         default_factory=dict
     )
@@ -93,7 +113,7 @@ class Recipe(Strict):
     """Instead of steps: the pace of the first ones decides how many there will be. The number is
     kept with the checkpoint and on the card, so that the run can be repeated exactly."""
     seed: int = Field(0, ge=0)
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    precision: Precision = "float32"
     """Arithmetic of matrix products: `auto` takes bfloat16 where the device has it in hardware."""
     optimizer: Optimizer = Optimizer()
     evaluation: Evaluation | None = None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
+
+import torch
 
 from semsim.training.recipe import Optimizer
 
@@ -12,7 +15,7 @@ _WARM, _TIMED = 5, 20
 
 
 def learning_rate(peak: float, step: int, steps: int | None, settings: Optimizer) -> float:
-    """Return the rate of one step: linear warm-up to ``peak``, then a cosine to zero.
+    """Return the rate of one step: linear warm-up to ``peak``, then a cosine down.
 
     While nobody knows how many steps there will be it stays at ``peak``.
 
@@ -25,7 +28,18 @@ def learning_rate(peak: float, step: int, steps: int | None, settings: Optimizer
     if steps is None:
         return peak
     share = (step - settings.warmup_steps) / max(1, steps - settings.warmup_steps)
-    return peak * 0.5 * (1.0 + math.cos(math.pi * share))
+    left = 0.5 * (1.0 + math.cos(math.pi * share))
+    return peak * (settings.final_share + (1.0 - settings.final_share) * left)
+
+
+def set_learning_rates(
+    optimizers: Iterable[torch.optim.Optimizer], step: int, steps: int | None, settings: Optimizer
+) -> float:
+    """Give every group its rate of one step; return that of the first."""
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    for group in groups:
+        group["lr"] = learning_rate(group["initial_lr"], step, steps, settings)
+    return float(groups[0]["lr"])
 
 
 class Pace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from semsim.errors import CheckpointError, ScenarioError
 from semsim.training.optimizers import optimizers
-from semsim.training.recipe import Optimizer, Recipe
+from semsim.training.recipe import Named, Optimizer
 
 Tensors = dict[str, Tensor]
 
@@ -44,26 +45,36 @@ class State:
         step: batches done.
         steps: batches to do; ``None`` until a recipe in minutes knows its pace.
         best: for early stopping.
+        notes: what else a run wants to remember, as plain data.
+
+    Args:
+        models: what is trained.
+        settings: of their optimisers, one for all or one each.
+        averages: whether running averages are wanted.
     """
 
-    def __init__(self, models: dict[str, nn.Module], settings: Optimizer) -> None:
-        unknown = sorted(set(settings.learning_rates) - set(models))
-        if unknown:
-            raise ScenarioError(
-                f"optimizer.learning_rates names {unknown[0]!r}; the objective trains "
-                f"{', '.join(models)}"
-            )
+    def __init__(
+        self,
+        models: dict[str, nn.Module],
+        settings: Optimizer | Mapping[str, Optimizer],
+        *,
+        averages: bool = True,
+    ) -> None:
         self.models = models
-        self.averaged = {name: copy.deepcopy(model).eval() for name, model in models.items()}
+        self.averaged = {
+            name: copy.deepcopy(model).eval() for name, model in models.items() if averages
+        }
+        each = _of_each(settings, models)
         self.optimizers = {
             name: optimizers(
-                model, settings.learning_rates.get(name, settings.learning_rate), settings
+                model, each[name].learning_rates.get(name, each[name].learning_rate), each[name]
             )
             for name, model in models.items()
         }
         self.step = 0
         self.steps: int | None = None
         self.best = Best()
+        self.notes: dict[str, Any] = {}
 
     def tensors(self) -> dict[str, dict[str, Tensors]]:
         """Return the models' weights and buffers, and the averages'."""
@@ -97,7 +108,7 @@ class State:
         if self.best.weights:
             _fill(self.averaged, self.best.weights)
 
-    def save(self, path: Path, recipe: Recipe) -> None:
+    def save(self, path: Path, recipe: Named) -> None:
         """Write everything to ``path``."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
@@ -112,12 +123,13 @@ class State:
                     for name, several in self.optimizers.items()
                 },
                 "best": vars(self.best),
+                "notes": self.notes,
             },
             temporary,
         )
         os.replace(temporary, path)
 
-    def restore(self, path: Path, recipe: Recipe, device: str) -> None:
+    def restore(self, path: Path, recipe: Named, device: str) -> None:
         """Read what :meth:`save` wrote.
 
         Raises:
@@ -132,19 +144,34 @@ class State:
         if not _same(kept["recipe"], recipe):
             raise CheckpointError(
                 f"{path}: made by another version of recipe {recipe.name!r}; "
-                "train without --resume or give another --folder"
+                "begin anew with --fresh, or in another folder"
             )
         self.fill(kept)
         for name, several in self.optimizers.items():
             for optimizer, found in zip(several, kept["optimizers"][name], strict=True):
                 optimizer.load_state_dict(found)
         self.step, self.steps, self.best = kept["step"], kept["steps"], Best(**kept["best"])
+        self.notes = kept.get("notes", {})
 
 
-def _same(text: str, recipe: Recipe) -> bool:
+def _of_each(
+    settings: Optimizer | Mapping[str, Optimizer], models: dict[str, nn.Module]
+) -> Mapping[str, Optimizer]:
+    if not isinstance(settings, Optimizer):
+        return settings
+    unknown = sorted(set(settings.learning_rates) - set(models))
+    if unknown:
+        raise ScenarioError(
+            f"optimizer.learning_rates names {unknown[0]!r}; the objective trains "
+            f"{', '.join(models)}"
+        )
+    return dict.fromkeys(models, settings)
+
+
+def _same(text: str, recipe: Named) -> bool:
     """Compare recipes, not their text: an option that is new since then has its default."""
     try:
-        return Recipe.model_validate_json(text) == recipe
+        return type(recipe).model_validate_json(text) == recipe
     except ValidationError:
         return False
 

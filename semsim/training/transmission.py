@@ -9,6 +9,7 @@ from semsim.errors import ScenarioError
 from semsim.link.air import PowerRule
 from semsim.link.link import Link
 from semsim.link.metrics import psnr_db, top1
+from semsim.link.modem import DigitalModem
 from semsim.rng import Streams
 from semsim.spans import Span
 from semsim.training.gang import Part, PartOfChannel
@@ -35,6 +36,7 @@ class Transmission:
         self._generator = torch.Generator(device)
         self._channel: Channel = settings.channel.build(device=device, generator=self._generator)
         self._power = PowerRule(settings.power_constraint, settings.snr_convention)
+        self._modem = DigitalModem(settings.modem, device, self._generator)
         self._judged_db = judged_db
         self._part: Part | None = None
 
@@ -63,14 +65,14 @@ class Transmission:
         channel = self._channel
         if self._part is not None:
             channel = PartOfChannel(channel, self._part)
-        link = Link(codec, channel, power=self._power)
+        link = Link(codec, channel, self._modem, power=self._power)
         return link.transmit(
             source, self.draw(len(source)) if snr_db is None else snr_db, rate
         ).output
 
     def judge(self, codec: Codec, source: Source) -> dict[str, float]:
         """Return the mean PSNR, the accuracy or both at each judged SNR, at the highest rate."""
-        link = Link(codec, self._channel, power=self._power)
+        link = Link(codec, self._channel, self._modem, power=self._power)
         figures = {}
         for snr in self._judged_db:
             output = link.transmit(source, snr).output

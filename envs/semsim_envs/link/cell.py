@@ -148,13 +148,18 @@ def link_of(scenario: DownlinkScenario) -> LinkCell:
 
 def _built(run: DownlinkRun) -> LinkCell:
     scenario, (codec,) = run.scenario, run.user_codecs
+    if run.gets != ("image",):
+        raise ScenarioError(
+            f"{scenario.name}: the codec {scenario.codec.kind!r} delivers labels, of which a link "
+            "has no PSNR; take one that delivers images, or the environment semsim/Downlink-v0"
+        )
     rates = tuple(codec.rates(run.problem.budget.shape))
     if any(rate.unit != "bits" for rate in rates):
         raise ScenarioError(
             f"{scenario.name}: the codec {scenario.codec.kind!r} sends symbols, which need no MCS; "
             "take one that sends bits"
         )
-    cell = Cell(scenario, run.problem, tuple(run.problem.grid(1)))
+    cell = Cell(scenario, run.problem, tuple(run.problem.grid(1)), run.gets)
     rates = rates[: cell.offers[0].size]
     schemes = mcs_table(scenario.modem.mcs_table)
     plans = [[plan_payload(rate.payload, scheme) for scheme in schemes] for rate in rates]

@@ -50,7 +50,7 @@ class FittedLinks(StaticCells):
         attempts = 1.0 + lost[:-1].sum(axis=0)
         air_s = attempts * link.uses[rate, mcs] / b_hz
         compute_s = worth.compute_s(rho)
-        psnr_db = np.where(arrived, worth.psnr_db(rho), link.lost_psnr_db[rate, mcs])
+        psnr_db = np.where(arrived, worth.quality(rho), link.lost_psnr_db[rate, mcs])
         outcome = judge(
             worth.config,
             worth.weight,
@@ -67,7 +67,7 @@ class FittedLinks(StaticCells):
             snr_db=linear_to_db(snr),
             told_db=linear_to_db(per_gain * self._state.gain),
         )
-        self.last_psnr_db, self.attempts = psnr_db, attempts
+        self.last_quality, self.attempts = psnr_db, attempts
         self.acknowledged = np.where(arrived, 1.0, -1.0)
         self._drops.advance()
         self._look()

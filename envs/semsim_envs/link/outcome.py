@@ -40,7 +40,7 @@ def details(allocation: Allocation, outcome: Outcome) -> dict[str, Any]:
     if not isinstance(outcome, LinkOutcome) or allocation.mcs is None:
         raise TypeError("a link's slot has a scheme and a number of attempts")
     rows = {
-        "psnr_db": outcome.psnr_db,
+        "psnr_db": outcome.user_quality,
         "delay_s": outcome.delay_s,
         "energy_j": outcome.energy_j,
         "delivered": outcome.delivered,

@@ -148,7 +148,7 @@ class LinkView:
         place = (self.told_db(links.observe()) - low_db) / (high_db - low_db)
         rows = [
             (2 * place - 1).clip(-1.0, 1.0),
-            (links.last_psnr_db / _FULL_DB).clip(0.0, 1.0),
+            (links.last_quality / _FULL_DB).clip(0.0, 1.0),
             links.acknowledged,
             links.attempts / self._attempts,
         ]

@@ -49,29 +49,29 @@ def best_worst(terms: Terms, worst: Worst, solve: Solve, bound: bool) -> Solutio
     flat = terms.flat()
     drops, _ = flat.shape
     bare = replace(flat, worst=None)
-    best_db = (worst.offset_db + worst.slope_db * np.log(flat.rho_max)).min(-1)
-    high = np.broadcast_to(best_db, drops).copy()
-    low = high - _DEEPEST * worst.slope_db.max()
+    best = (worst.offset + worst.slope * np.log(flat.rho_max)).min(-1)
+    high = np.broadcast_to(best, drops).copy()
+    low = high - _DEEPEST * worst.slope.max()
     promised = np.log(
         flat.rho_min, out=np.full(flat.rho_min.shape, -np.inf), where=flat.rho_min > 0
     )
-    least_db = (worst.offset_db + worst.slope_db * promised).min(-1)
-    low = np.maximum(low, np.minimum(least_db, high))
+    least = (worst.offset + worst.slope * promised).min(-1)
+    low = np.maximum(low, np.minimum(least, high))
 
-    def at(quality_db: Array, bound: bool = False) -> Solution:
-        floor = np.exp((quality_db[:, None] - worst.offset_db) / worst.slope_db)
+    def at(quality: Array, bound: bool = False) -> Solution:
+        floor = np.exp((quality[:, None] - worst.offset) / worst.slope)
         rho_min = np.minimum(np.maximum(floor, flat.rho_min), flat.rho_max)
         return solve(replace(bare, rho_min=rho_min), bound=bound)
 
-    def utility(quality_db: Array) -> Array:
-        found = at(quality_db)
+    def utility(quality: Array) -> Array:
+        found = at(quality)
         value = flat.utility(found.rho, found.b_hz, found.p_w)
         delay_s = flat.delay_s(found.rho, found.b_hz, found.p_w)
         late = (delay_s > flat.deadline_s * (1 + _LATE)).any(-1)
         return np.where(late | np.isnan(value), -np.inf, value)
 
-    quality_db = _highest(utility, low, high)
-    found = at(quality_db, bound)
+    quality = _highest(utility, low, high)
+    found = at(quality, bound)
     if bound:
         highest = _bound(flat, worst, found, solve)
         found = replace(found, upper_bound=highest)
@@ -96,15 +96,15 @@ def _highest(value: Callable[[Array], Array], low: Array, high: Array) -> Array:
 
 def _bound(flat: Terms, worst: Worst, found: Solution, solve: Solve) -> Array:
     """Return a bound ``[D]`` from the best weighted sum, with what ρ costs each user as weights."""
-    share = np.maximum(-found.marginal, 0.0) / worst.slope_db / worst.weight
+    share = np.maximum(-found.marginal, 0.0) / worst.slope / worst.weight
     # What no floor asks for belongs to those who can have no more.
     capped = found.rho >= flat.rho_max * (1 - 1e-12)
     left = np.maximum(1 - share.sum(-1, keepdims=True), 0.0)
     share = share + left * capped / np.maximum(capped.sum(-1, keepdims=True), 1)
     share = np.maximum(share, _SHARE)
     share = share / share.sum(-1, keepdims=True)
-    constant = worst.weight * (share * worst.offset_db).sum(-1)
-    summed = replace(flat, worst=None, worth=worst.weight * share * worst.slope_db, constant=0.0)
+    constant = worst.weight * (share * worst.offset).sum(-1)
+    summed = replace(flat, worst=None, worth=worst.weight * share * worst.slope, constant=0.0)
     highest: Array = constant + solve(summed, bound=True).upper_bound
     return highest
 

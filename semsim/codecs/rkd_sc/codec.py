@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from semsim.codecs.analog import FeatureCodec
@@ -19,7 +21,7 @@ from semsim.codecs.rkd_sc.config import (
 )
 from semsim.codecs.rkd_sc.space import FEATURES, StagedEncoder
 from semsim.codecs.rkd_sc.vision_transformer import VisionTransformer
-from semsim.types import Csi, ImageShape, Output, Rate
+from semsim.types import Csi, Delivers, ImageShape, Output, Rate
 
 
 class RkdSc(FeatureCodec):
@@ -40,6 +42,7 @@ class RkdSc(FeatureCodec):
     not describe either: one linear layer at each end, and 512 values sent as in Table II.
     """
 
+    delivers: ClassVar[Delivers] = "label"
     Config = RkdScConfig
     Model = RkdScModel
 

@@ -61,6 +61,8 @@ class TransformerModel(Strict):
     """Transformer blocks."""
     heads: int = Field(12, ge=1)
     """Attention heads; they must divide the width."""
+    mlp_ratio: float = Field(4.0, gt=0)
+    """Width inside the feed-forward networks over the width."""
     positions: int = Field(14, ge=1, le=64)
     """Side of the learned position embedding, in patches; 14 for 224 pixels."""
 
@@ -126,8 +128,8 @@ class RkdScModel(Strict):
 class RkdScConfig(LearnedConfig):
     """RKD-SC: an image's class over the air, by distilled features and a channel-aware coder.
 
-    Two rivals are the same system of other parts: JSCC-student has a dense channel coder, and
-    JSCC-teacher a vision transformer before it.
+    Three rivals are the same system of other parts: JSCC-student has a dense channel coder,
+    JSCC-teacher a vision transformer before it, and RTSC a very small one.
     """
 
     kind: Literal["rkd_sc"] = "rkd_sc"

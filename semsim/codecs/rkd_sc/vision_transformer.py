@@ -1,4 +1,4 @@
-"""A vision transformer as CLIP has it: the semantic encoder of JSCC-teacher."""
+"""A vision transformer as CLIP has it: the semantic encoder of JSCC-teacher and of RTSC."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class VisionTransformer(nn.Module):
         self.token_position = nn.Parameter(torch.randn(1, width) / width**0.5)
         self.position = nn.Parameter(torch.randn(model.positions**2, width) / width**0.5)
         self.first_norm = nn.LayerNorm(width)
-        self.blocks = pre_norm_blocks(model.depth, width, model.heads)
+        self.blocks = pre_norm_blocks(model.depth, width, model.heads, model.mlp_ratio)
         self.last_norm = nn.LayerNorm(width)
         self.project = nn.Linear(width, out, bias=False)
         self._side = model.positions

@@ -19,6 +19,7 @@ from semsim.engine.dynamics.energy import charge
 from semsim.engine.dynamics.queue import Queues, drop, empty, overdue, push
 from semsim.engine.dynamics.service import Offer, Served, serve
 from semsim.engine.dynamics.world import World
+from semsim.engine.judging import OF_IMAGES, OF_LABELS, qualities
 from semsim.engine.topology import Places
 from semsim.engine.traffic import UserSources
 from semsim.errors import AllocationError
@@ -28,10 +29,9 @@ from semsim.units import linear_to_db
 
 #: Draws of images that are kept, since several users may need the same one in other slots.
 _KEPT = 16
-#: What is measured on a delivered image.
+#: What is measured on every delivery; where anybody gets labels, OF_LABELS too.
 _MEASURED = (
-    "psnr_db",
-    "ssim",
+    *OF_IMAGES,
     "snr_measured_db",
     "transmit_power",
     "channel_uses",
@@ -95,7 +95,7 @@ class DynamicDownlink(Downlink):
         self._world = World(self._dynamics, self.slot_s, self.budget.cell, one, self._streams)
         nothing = np.zeros(places.distance_m.shape)
         self._queues = empty(nothing, self._dynamics.traffic.queue)
-        self._last_psnr_db = nothing
+        self._last_quality = nothing
         energy = self._dynamics.energy
         self._energy_j = np.asarray(math.inf if energy is None else energy.initial_j)
         self._drawn: dict[tuple[int, int], Source] = {}
@@ -130,7 +130,7 @@ class DynamicDownlink(Downlink):
             sent=queues.sent.copy(),
             rho=rho.copy(),
             rest_bits=(1 - queues.sent) * rho * self.budget.image_bits,
-            psnr_db=self._last_psnr_db.copy(),
+            quality=self._last_quality.copy(),
             energy_j=self._energy_j.copy(),
         )
         return replace(super().observe(), active=self._active(), waiting=waiting)
@@ -164,6 +164,7 @@ class DynamicDownlink(Downlink):
         images, received, rows = self._deliver(served.queues, delivered)
         shown = [rows.get(user, {}) for user in range(users)]
         nan = np.full(users, math.nan)
+        measured = (*_MEASURED, *(OF_LABELS if "label" in self.gets else ()))
         columns: dict[str, list[Any]] = {
             "slot": [self._slot] * users,
             "user": list(range(users)),
@@ -194,12 +195,13 @@ class DynamicDownlink(Downlink):
             "compute_s": np.where(delivered, compute_s, nan).tolist(),
             "delay_s": np.where(delivered, delay_s, nan).tolist(),
             "energy_j": served.energy_j.tolist(),
-            **{name: [row.get(name, math.nan) for row in shown] for name in _MEASURED},
+            **{name: [row.get(name, math.nan) for row in shown] for name in measured},
             "outage": [row.get("outage", False) for row in shown],
             **self._battery_columns(served),
         }
         self._energy_j = np.asarray(served.left_j)
-        self._last_psnr_db = np.where(delivered, columns["psnr_db"], self._last_psnr_db)
+        quality = qualities(columns, self.gets)
+        self._last_quality = np.where(delivered, quality, self._last_quality)
         record = SlotRecord(self._slot, columns, images, received)
         self._slot += 1
         self._draw_slot()
@@ -267,12 +269,15 @@ class DynamicDownlink(Downlink):
         slots, numbers = queues.oldest()
         blank = torch.zeros((len(delivered), *self.budget.shape), device=self.device)
         names = [""] * len(delivered)
+        label = torch.full((len(delivered),), -1, device=self.device)
         for user in users:
             request = int(slots[user]), int(numbers[user])
             source = self.image(user, *request)
             blank[user] = source.image[0]
             names[user] = source.name[0] if source.name else ""
-        images = Source(blank, name=tuple(names))
+            if source.label is not None:
+                label[user] = source.label[0]
+        images = Source(blank, label, name=tuple(names))
         snr_db = _mean_snr_db(queues.bits, queues.uses)
         told_db = _mean_snr_db(queues.told_bits, queues.uses)
         received, rows = self._send(images, users, queues.rho, snr_db, told_db)

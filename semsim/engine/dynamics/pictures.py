@@ -6,6 +6,7 @@ import torch
 
 from semsim.engine.downlink import SlotRecord
 from semsim.engine.dynamics.downlink import DynamicDownlink
+from semsim.engine.judging import told
 from semsim.results import Pictures
 
 #: What is shown of an image that never came.
@@ -22,7 +23,7 @@ class FirstRequests:
     def __init__(self, downlink: DynamicDownlink) -> None:
         self._downlink = downlink
         self._slot: dict[int, int] = {}
-        self._received: dict[int, tuple[torch.Tensor, str]] = {}
+        self._received: dict[int, tuple[torch.Tensor, str, str | None]] = {}
 
     def look(self, record: SlotRecord) -> None:
         """Note what a slot brought."""
@@ -33,8 +34,10 @@ class FirstRequests:
             first = self._slot.get(user), 0
             request = columns["request_slot"][user], columns["request_nth"][user]
             if columns["delivered"][user] and request == first:
-                said = f"{columns['psnr_db'][user]:.1f} dB after {columns['delay_s'][user]:.2g} s"
-                self._received[user] = record.received[user].cpu(), said
+                row = {name: values[user] for name, values in columns.items()}
+                said = f"{told(row)} after {row['delay_s']:.2g} s"
+                image = record.received[user].cpu()
+                self._received[user] = image, said, self._downlink.answer(row)
 
     def pictures(self) -> Pictures:
         """Return the originals of those users who asked for any, beside what came."""
@@ -43,10 +46,12 @@ class FirstRequests:
         if not users:
             shape = self._downlink.budget.shape
             return Pictures(torch.zeros(1, *shape), torch.zeros(1, *shape), ("nobody asked",))
-        received, captions = [], []
+        received, captions, words = [], [], []
         for user, original in zip(users, originals, strict=True):
             grey = torch.full_like(original, _GREY).cpu()
-            image, said = self._received.get(user, (grey, "not delivered"))
+            image, said, word = self._received.get(user, (grey, "not delivered", None))
+            words.append(word)
             received.append(image)
             captions.append(f"user {user}: {said}")
-        return Pictures(torch.stack(originals).cpu(), torch.stack(received), tuple(captions))
+        shown = torch.stack(originals).cpu(), torch.stack(received)
+        return Pictures(*shown, tuple(captions), tuple(words))

@@ -46,15 +46,15 @@ class System:
 
     Attributes:
         name: in tables.
-        offset_db: a of eq. (8).
-        slope_db: b of eq. (8).
+        offset: a of eq. (8).
+        slope: b of eq. (8).
         computing: what it takes.
         code_rate: of the channel code: data bits in a bit on the air, which goes at capacity.
     """
 
     name: str
-    offset_db: float
-    slope_db: float
+    offset: float
+    slope: float
     computing: Computing
     code_rate: float = 1.0
 
@@ -62,7 +62,7 @@ class System:
         """Return P1 for all users with this system, at gains ``[D, N]``."""
         cell = CellConfig(bandwidth_hz=bandwidth_hz, power_w=POWER_W)
         budget = Budget(cell, ComputeConfig(), SHAPE, (self.computing,))
-        problem = Problem(budget, config, QualityCurve(self.offset_db, self.slope_db))
+        problem = Problem(budget, config, QualityCurve(self.offset, self.slope))
         terms = problem.terms(gain)
         return replace(terms, bits=terms.bits / self.code_rate)
 
@@ -90,7 +90,7 @@ def systems(curves: str) -> tuple[System, ...]:
     ftsc = FtscOperations(SHAPE, ComputeConfig()).computing
     jpeg = _curve("jpeg-256.yaml")
     if curves == STATED:
-        own = (float(PAPER.offset_db), float(PAPER.slope_db))
+        own = (float(PAPER.offset), float(PAPER.slope))
         said = published("ftsc", "table1")
         faces = said[(said["dataset"] == "ffhq") & (said["noise"] == "none")]
         jscl = _through(stated(faces, "deepjscc", "psnr_db"), RHO, own[1])
@@ -107,14 +107,14 @@ def systems(curves: str) -> tuple[System, ...]:
     )
 
 
-def _through(psnr_db: float, rho: float, slope_db: float) -> tuple[float, float]:
-    return psnr_db - slope_db * float(np.log(rho)), slope_db
+def _through(psnr_db: float, rho: float, slope: float) -> tuple[float, float]:
+    return psnr_db - slope * float(np.log(rho)), slope
 
 
 def _curve(name: str) -> tuple[float, float]:
     with as_file(files("semsim.codecs") / "weights" / "curves" / name) as path:
         curve = read(path).curve
-    return curve.offset_db, curve.slope_db
+    return curve.offset, curve.slope
 
 
 def _measured_jscl() -> tuple[float, float]:

@@ -165,9 +165,9 @@ def show(measured: Measured) -> list[Table]:
 
 
 def _cells(found: Fit) -> tuple[str, str, str]:
-    rmse = "–" if found.rmse_db is None else f"{found.rmse_db:.3f}"
+    rmse = "–" if found.rmse is None else f"{found.rmse:.3f}"
     r2 = "–" if found.r2 is None else f"{found.r2:.4f}"
-    return line(found.offset_db, found.slope_db), rmse, r2
+    return line(found.offset, found.slope), rmse, r2
 
 
 def plot(measured: Measured) -> dict[str, Figure]:
@@ -185,7 +185,7 @@ def plot(measured: Measured) -> dict[str, Figure]:
         if fitted:
             found = _fit(measured.tables, str(system))
             rho = np.geomspace(arrived["rho"].min(), arrived["rho"].max(), 50)
-            axis.plot(1 / rho, found.offset_db + found.slope_db * np.log(rho), color=f"C{i}", lw=1)
+            axis.plot(1 / rho, found.offset + found.slope * np.log(rho), color=f"C{i}", lw=1)
     said = published("ftsc", "fig2")
     paper = said[(said["noise"] == "none") & (said["system"] == "vqvae2")]
     rho = np.geomspace(0.0015, 0.117, 50)
@@ -229,9 +229,9 @@ def _close_then_slower(tables: Tables) -> Verdict:
 def _logarithmic(tables: Tables) -> Verdict:
     found, paper = _fit(tables, _TWO), PAPER_FITS["no noise"]
     because = (
-        f"{line(found.offset_db, found.slope_db)}, R² = {found.r2 or float('nan'):.3f} over "
+        f"{line(found.offset, found.slope)}, R² = {found.r2 or float('nan'):.3f} over "
         f"{(tables['fig2']['system'] == _TWO).sum()} rates; the paper's is "
-        f"{line(paper.offset_db, paper.slope_db)}, R² = {paper.r2:.3f}, on faces"
+        f"{line(paper.offset, paper.slope)}, R² = {paper.r2:.3f}, on faces"
     )
     if found.r2 is None:
         return Verdict("cannot be told at this scale", because)

@@ -118,6 +118,10 @@ def _fewer(tables: Tables, dataset: str, system: str, rival: str) -> float:
     return 100.0 * (1.0 - float(counts[system] / counts[rival]))
 
 
+def _said(fewer: float) -> str:
+    return f"{abs(fewer):.0f} % {'fewer' if fewer >= 0 else 'more'}"
+
+
 def _keeps(tables: Tables) -> Verdict:
     def judge(dataset: str, images: pd.DataFrame) -> Verdict:
         share, low, high = kept(images, "awgn", RKD_SC, TEACHER, _BEST_DB)
@@ -133,7 +137,7 @@ def _keeps(tables: Tables) -> Verdict:
 def _smaller(tables: Tables) -> Verdict:
     def judge(dataset: str, images: pd.DataFrame) -> Verdict:  # noqa: ARG001
         fewer = _fewer(tables, dataset, RKD_SC, TEACHER)
-        because = f"{dataset}: {fewer:.1f} % fewer"
+        because = f"{dataset}: {_said(fewer)}"
         if dataset == "fashion":
             note = "the teacher that trains here is itself small"
             return Verdict("cannot be told at this scale", f"{because}; {note}")
@@ -172,7 +176,7 @@ def _student_over(tables: Tables) -> Verdict:
 def _student_smaller(tables: Tables) -> Verdict:
     def judge(dataset: str, images: pd.DataFrame) -> Verdict:  # noqa: ARG001
         fewer = _fewer(tables, dataset, STUDENT, T_DEEPSC)
-        because = f"{dataset}: {fewer:.1f} % fewer"
+        because = f"{dataset}: {_said(fewer)}"
         if dataset == "fashion":
             because += "; T-DeepSC is of a reduced size here, the student is the paper's"
             return Verdict("cannot be told at this scale", because)

@@ -15,6 +15,8 @@ from semsim.experiments.rkd_sc.systems import (
     RTSC_SIZES,
     STUDENT,
     T_DEEPSC,
+    T_DEEPSC_MODEM,
+    T_DEEPSC_SIZES,
     TEACHER,
     TRAINED_DB,
     distilled,
@@ -34,6 +36,8 @@ _SHARED: dict[str, Any] = {
     "evaluate_every_steps": 10 * _EPOCH,
     "checkpoint_every_steps": _EPOCH,
 }
+_LINK = {"channel": "awgn", "snr_db": TRAINED_DB}
+_T_DEEPSC_LINK = {"channel": "awgn", "snr_db": 12, "modem": T_DEEPSC_MODEM}
 
 
 def sources(dataset: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -69,7 +73,7 @@ def trained_as_published(dataset: str, setting: Setting) -> list[dict[str, Any]]
     models: dict[str, dict[str, Any]] = {
         TEACHER: {"kind": "rkd_sc", "model": {"encoder": CLIP, "channel_coder": dense}},
         STUDENT: {"kind": "rkd_sc", "model": {"encoder": staged, "channel_coder": dense}},
-        T_DEEPSC: {"kind": "t_deepsc", "model": {}},
+        T_DEEPSC: {"kind": "t_deepsc", "model": T_DEEPSC_SIZES},
         RTSC: {"kind": "rkd_sc", "model": {"encoder": RTSC_SIZES, "channel_coder": dense}},
     }
     recipes = {
@@ -85,7 +89,7 @@ def trained_as_published(dataset: str, setting: Setting) -> list[dict[str, Any]]
                     "model": {"classes": classes, **codec["model"]},
                 },
             },
-            "link": {"channel": "awgn", "snr_db": 12 if label == T_DEEPSC else TRAINED_DB},
+            "link": _T_DEEPSC_LINK if label == T_DEEPSC else _LINK,
             "sources": [source],
             "evaluation": {"source": held_out, "count": JUDGED, "snr_db": [20, 5, -10]},
         }
@@ -93,6 +97,7 @@ def trained_as_published(dataset: str, setting: Setting) -> list[dict[str, Any]]
     }
     trained = train_all(recipes, setting)
     systems = {label: {"label": label, "codec": trained[label.lower()].codec} for label in models}
+    systems[T_DEEPSC]["modem"] = T_DEEPSC_MODEM
     ratio: float = published["ratio"]
     own = distilled_as_published(dataset, (ratio,), setting)[ratio]
     systems[RKD_SC] = {**own, "label": RKD_SC}

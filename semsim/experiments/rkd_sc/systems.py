@@ -30,14 +30,19 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 CLIP = {"kind": "open_clip", "model": "ViT-B-16", "pretrained": "openai"}
 
 
-#: RTSC at 224×224: a vision transformer of the parameters that Table II counts.
+#: RTSC at 224×224: the vision transformer whose parameters and layers Table II counts.
 RTSC_SIZES: dict[str, Any] = {
     "kind": "transformer",
     "patch": 16,
-    "width": 112,
-    "depth": 4,
+    "width": 128,
+    "depth": 2,
     "heads": 4,
+    "mlp_ratio": 2.0,
 }
+#: T-DeepSC at 224×224: as many patches as the published sender has, 256.
+T_DEEPSC_SIZES: dict[str, Any] = {"patch": 14}
+#: How its authors send indices of four bits, each a symbol.
+T_DEEPSC_MODEM: dict[str, Any] = {"modulation": "16qam", "coding": "none"}
 
 
 def shipped() -> list[dict[str, Any]]:
@@ -57,6 +62,7 @@ def shipped() -> list[dict[str, Any]]:
         for label, name in weights.items()
     ]
     systems[LABELS.index(RKD_SC)]["rates"] = ["ratio=0.8"]
+    systems[LABELS.index(T_DEEPSC)]["modem"] = T_DEEPSC_MODEM
     return systems
 
 

@@ -108,7 +108,7 @@ def test_a_slot_is_worth_what_it_delivered(xp: Any, quality: Any, expected: list
     utility = delivered_utility(
         config,
         delivered=xp.asarray([[True, False, True], [False] * 3]),
-        quality_db=xp.asarray([[20.0, NAN, 30.0], [NAN, 50.0, NAN]]),
+        qualities=xp.asarray([[20.0, NAN, 30.0], [NAN, 50.0, NAN]]),
         delay_s=xp.asarray([[0.25, 9.0, 1.5], [NAN, NAN, 9.0]]),
         energy_j=xp.asarray([[0.0, 1.0, 2.0], [0.0, 0.25, 0.0]]),
     )

@@ -66,7 +66,7 @@ def test_rho_step_with_free_delay_matches_scipy(
     )
     rate_bps = budget.rate_bps(gain, last.b_hz, last.p_w)
     theta = 1 / (2 * last.p_w * last.rho * rate_bps)
-    worth = config.lambda_quality * problem.curve.slopes_db(3)
+    worth = config.lambda_quality * problem.curve.slopes(3)
     worth /= 3 if config.quality == "mean" else 1
 
     def delay_s(rho: Array) -> Array:

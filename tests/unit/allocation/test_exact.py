@@ -156,7 +156,7 @@ def test_laws_of_the_weights(seed: int, weight: float, more: float) -> None:
         found = optimise(problem.terms(gain), bound=False)
         state = DownlinkState(gain, gain)
         parts = problem.utility(gain, Exact(ExactConfig(), problem, RNG).allocate(state))
-        quality_db.append(parts.quality_db.sum(-1))
+        quality_db.append(parts.qualities.sum(-1))
         cost.append(parts.slowest_s + parts.energy_j.sum(-1))
         assert found.settled.all()
     assert (quality_db[1] >= quality_db[0] - 1e-8).all()

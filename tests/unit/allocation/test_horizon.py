@@ -49,7 +49,7 @@ def alone(problem: Problem, gain: float, lambda_delay: float) -> float:
     rates = problem.grid(1)[0]
     whole = budget.cell
     delay_s = budget.delay_s(rates, gain, whole.bandwidth_hz, whole.power_w)
-    worth = problem.config.lambda_quality * problem.curve.psnr_db(rates) - lambda_delay * delay_s
+    worth = problem.config.lambda_quality * problem.curve.quality(rates) - lambda_delay * delay_s
     return float(worth[delay_s <= SLOT_S].max())
 
 

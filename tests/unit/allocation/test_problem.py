@@ -40,7 +40,7 @@ def test_utility_by_hand(make_problem: Callable[..., Problem], quality: str, use
         delay.append(on_air + flops / 1.35e9)
         energy.append(p * on_air + 1e-28 * 1.35e9**2 * flops)
     got = problem.utility(GAIN, ALLOCATION)
-    assert got.quality_db == pytest.approx(psnr, rel=1e-12)
+    assert got.qualities == pytest.approx(psnr, rel=1e-12)
     assert got.delay_s == pytest.approx(delay, rel=1e-12)
     assert got.slowest_s == pytest.approx(max(delay), rel=1e-12)
     assert got.energy_j == pytest.approx(energy, rel=1e-12)
@@ -56,7 +56,7 @@ def test_utility_is_taken_drop_by_drop(make_problem: Callable[..., Problem]) -> 
     many = Allocation(ALLOCATION.rho * scale, ALLOCATION.b_hz * scale, ALLOCATION.p_w * scale)
     got = problem.utility(GAIN * scale, many)
     assert got.total.shape == got.slowest_s.shape == got.energy.shape == (2, 3)
-    assert got.delay_s.shape == got.quality_db.shape == (2, 3, 2)
+    assert got.delay_s.shape == got.qualities.shape == (2, 3, 2)
     one = Allocation(many.rho[1, 0], many.b_hz[1, 0], many.p_w[1, 0])
     assert got.total[1, 0] == problem.utility(GAIN * scale[1, 0], one).total
 
@@ -157,12 +157,12 @@ def test_impossible_utilities_are_refused(change: dict[str, object]) -> None:
 
 def test_weights_deadlines_and_promises_become_terms(make_problem: Callable[..., Problem]) -> None:
     problem = make_problem(
-        weight=(1.0, 2.0), deadline_s=(9.0, 5.0), least_quality_db=30.0, quality="mean"
+        weight=(1.0, 2.0), deadline_s=(9.0, 5.0), least_quality=30.0, quality="mean"
     )
     terms = problem.terms(np.array([1e-9, 1e-8]))
     np.testing.assert_allclose(terms.worth, 0.33 / 2 * 3.035 * np.array([1.0, 2.0]))
     np.testing.assert_allclose(terms.deadline_s, [9.0, 5.0])
-    np.testing.assert_allclose(PAPER.psnr_db(terms.rho_min), 30.0)
+    np.testing.assert_allclose(PAPER.quality(terms.rho_min), 30.0)
 
 
 def test_terms_and_problem_agree_on_the_utility(
@@ -183,4 +183,4 @@ def test_limits_of_another_number_of_users_are_refused(
     with pytest.raises(AllocationError, match=r"utility\.weight has 2 values for 3 users"):
         make_problem(weight=(1.0, 2.0)).terms(np.full(3, 1e-9))
     with pytest.raises(AllocationError, match="user 0 is promised 40 dB, but its codec has 34"):
-        make_problem(least_quality_db=40.0).terms(np.full(3, 1e-9))
+        make_problem(least_quality=40.0).terms(np.full(3, 1e-9))

@@ -33,9 +33,9 @@ def test_points_on_a_curve_give_it_back(
     offset_db: float, slope_db: float, rho: list[float]
 ) -> None:
     found = fit(rho, [offset_db + slope_db * math.log(value) for value in rho])
-    assert found.offset_db == pytest.approx(offset_db, abs=1e-9)
-    assert found.slope_db == pytest.approx(slope_db, abs=1e-9)
-    assert found.rmse_db == pytest.approx(0, abs=1e-9)
+    assert found.offset == pytest.approx(offset_db, abs=1e-9)
+    assert found.slope == pytest.approx(slope_db, abs=1e-9)
+    assert found.rmse == pytest.approx(0, abs=1e-9)
     assert found.r2 == pytest.approx(1, abs=1e-9)
 
 
@@ -46,37 +46,37 @@ def test_scattered_points_are_fitted_as_numpy_and_scipy_do(count: int) -> None:
     psnr_db = 41 + 3 * np.log(rho) + rng.standard_normal(count)
     found = fit(rho.tolist(), psnr_db.tolist())
     slope_db, offset_db = np.polyfit(np.log(rho), psnr_db, 1)
-    assert found.slope_db == pytest.approx(slope_db, rel=1e-9)
-    assert found.offset_db == pytest.approx(offset_db, rel=1e-9)
+    assert found.slope == pytest.approx(slope_db, rel=1e-9)
+    assert found.offset == pytest.approx(offset_db, rel=1e-9)
     regression = linregress(np.log(rho), psnr_db)
     assert found.r2 == pytest.approx(regression.rvalue**2, rel=1e-9)
     # s² per degree of freedom is what a slope's standard error is made of: s²/Σ(x - x̄)².
     spread = np.sqrt(((np.log(rho) - np.log(rho).mean()) ** 2).sum())
-    assert found.rmse_db == pytest.approx(regression.stderr * spread, rel=1e-9)
+    assert found.rmse == pytest.approx(regression.stderr * spread, rel=1e-9)
     # ... and of the covariance of scipy's general fit, by Levenberg and Marquardt.
     (offset_db, slope_db), _ = curve_fit(lambda x, a, b: a + b * np.log(x), rho, psnr_db)
-    assert (found.offset_db, found.slope_db) == pytest.approx((offset_db, slope_db), rel=1e-5)
+    assert (found.offset, found.slope) == pytest.approx((offset_db, slope_db), rel=1e-5)
 
 
 def test_rmse_and_r2_by_hand() -> None:
     # x = -1, 0, 1 and y = 0, 3, 0: the line is y = 1, errors -1, 2, -1: SSE = SST = 6.
     found = fit([math.exp(-1), 1, math.e], [0, 3, 0])
-    assert (found.offset_db, found.slope_db) == pytest.approx((1, 0), abs=1e-12)
-    assert found.rmse_db == pytest.approx(math.sqrt(6 / (3 - 2)))  # √2 if per point
+    assert (found.offset, found.slope) == pytest.approx((1, 0), abs=1e-12)
+    assert found.rmse == pytest.approx(math.sqrt(6 / (3 - 2)))  # √2 if per point
     assert found.r2 == pytest.approx(0, abs=1e-12)
 
 
 def test_two_points_make_a_line_of_which_nothing_is_known() -> None:
     found = fit([0.01, 0.1], [20, 30])
-    assert found.slope_db == pytest.approx(10 / math.log(10))
-    assert found.psnr_db(0.01) == pytest.approx(20)
-    assert found.rmse_db is None
+    assert found.slope == pytest.approx(10 / math.log(10))
+    assert found.quality(0.01) == pytest.approx(20)
+    assert found.rmse is None
     assert found.r2 is None
 
 
 def test_equal_quality_has_no_r2() -> None:
     found = fit(RHO, [30] * 4)
-    assert found.slope_db == pytest.approx(0, abs=1e-12)
+    assert found.slope == pytest.approx(0, abs=1e-12)
     assert found.r2 is None
 
 
@@ -104,8 +104,8 @@ def test_shapes_must_agree() -> None:
 
 def test_the_paper_s_curve() -> None:
     # FTSC quotes ρ of scaling [4,2] as 0.0293.
-    assert PAPER.psnr_db(np.array([0.0293]))[0] == pytest.approx(41.22 + 3.035 * math.log(0.0293))
-    assert PAPER.psnr_db(np.array([0.0]))[0] == -math.inf
+    assert PAPER.quality(np.array([0.0293]))[0] == pytest.approx(41.22 + 3.035 * math.log(0.0293))
+    assert PAPER.quality(np.array([0.0]))[0] == -math.inf
 
 
 MIXED = QualityCurve(np.array([40.0, 36.0, 44.0]), np.array([3.0, 1.0, 5.0]))
@@ -118,7 +118,7 @@ def test_every_user_has_its_own_curve_in_the_utility(make_problem: Callable[...,
     for quality, users in (("sum", 1), ("mean", 3)):
         problem = make_problem(curve=MIXED, quality=quality, lambda_quality=0.5)
         got = problem.utility(gain * ones, allocation)
-        np.testing.assert_allclose(got.quality_db, [expected] * 2, rtol=1e-12)
+        np.testing.assert_allclose(got.qualities, [expected] * 2, rtol=1e-12)
         np.testing.assert_allclose(got.quality, 0.5 * sum(expected) / users, rtol=1e-12)
 
 
@@ -165,7 +165,7 @@ def test_a_steeper_curve_gets_the_larger_rho(
     best = global_search(problem, gain, rng)
     assert reached <= best + 1e-6
     # Turning the users round turns the answer round: nothing of one user sticks to another.
-    turned = QualityCurve(MIXED.offset_db[::-1], MIXED.slope_db[::-1])
+    turned = QualityCurve(MIXED.offset[::-1], MIXED.slope[::-1])
     again = allocate(make_problem(curve=turned), gain)
     # The solver stops at about 1e-8 of the objective; flat optima at the root of that.
     np.testing.assert_allclose(again.rho[::-1], allocation.rho, rtol=1e-3)

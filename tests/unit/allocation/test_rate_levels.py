@@ -145,7 +145,7 @@ def test_deadlines_hold_at_levels_or_are_refused() -> None:
     assert found.certificate is not None
     assert found.certificate.lateness.max() < 1e-9
     assert np.isfinite(found.certificate.gap).all()
-    asked = with_modem(bandwidth_hz=100.0, deadline_s=1.0, least_quality_db=30.0)
+    asked = with_modem(bandwidth_hz=100.0, deadline_s=1.0, least_quality=30.0)
     with pytest.raises(AllocationError, match=r"Hz .*at the modem's highest rate"):
         run(ExactConfig(), asked, gain)
 
@@ -156,7 +156,7 @@ def test_deadlines_that_only_the_smooth_rate_keeps_are_refused() -> None:
         Levels(MODEM.snr[-1:], MODEM.bits_per_hz[-1:]),
         power_w=1e-9,
         deadline_s=3.0,
-        least_quality_db=22.0,
+        least_quality=22.0,
     )
     gain = np.full((1, 2), 1e-9)
     smooth = optimise(one.terms(gain), bound=False)

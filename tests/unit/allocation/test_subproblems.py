@@ -85,7 +85,7 @@ def test_rho_step_is_the_users_own_optimum(
     rate = budget.rate_bps(gain, last.b_hz, last.p_w)
     theta = 1 / (2 * last.p_w * last.rho * rate)
     slowest_s = budget.delay_s(last.rho, gain, last.b_hz, last.p_w).max()
-    worth = config.lambda_quality * problem.curve.slopes_db(5)
+    worth = config.lambda_quality * problem.curve.slopes(5)
     worth /= 5 if config.quality == "mean" else 1
     for n in range(5):
         gradient = budget.image_bits / rate[n] - budget.kappa_s

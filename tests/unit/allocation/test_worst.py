@@ -56,7 +56,7 @@ def test_nobody_is_given_more_than_the_worst_needs() -> None:
     problem = differing(bandwidth_hz=1000.0)
     state = DownlinkState(gain, gain)
     found = ExactConfig().build(problem, np.random.default_rng(0)).allocate(state)
-    quality_db = problem.utility(gain, found).quality_db
+    quality_db = problem.utility(gain, found).qualities
     np.testing.assert_allclose(quality_db, quality_db[:, :1] + np.zeros(3), atol=1e-9)
 
 
@@ -66,10 +66,10 @@ def test_a_capped_user_holds_the_others_down() -> None:
     problem = differing(lambda_quality=50.0)
     assert np.abs(gap_of(problem, gain)).max() < 1e-8
     found = optimise(problem.terms(gain))
-    most_db = CURVES.psnr_db(np.full(3, problem.budget.rho_max))
+    most_db = CURVES.quality(np.full(3, problem.budget.rho_max))
     lowest = int(most_db.argmin())
     np.testing.assert_allclose(found.rho[:, lowest], problem.budget.rho_max, rtol=1e-9)
-    np.testing.assert_allclose(CURVES.psnr_db(found.rho).min(-1), most_db[lowest], atol=1e-9)
+    np.testing.assert_allclose(CURVES.quality(found.rho).min(-1), most_db[lowest], atol=1e-9)
 
 
 def test_no_rule_is_better() -> None:

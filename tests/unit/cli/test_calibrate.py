@@ -49,8 +49,8 @@ def test_the_curve_is_the_fit_of_the_mean_psnr(done: tuple[Path, Any]) -> None:
     assert rhos == pytest.approx(RHOS, rel=1e-3)  # payloads are whole bits
     slope_db, offset_db = np.polyfit(np.log(rhos), means.to_numpy(), 1)
     # Figures in the file have four decimals, and so have the means that they are fitted to.
-    assert curve.curve.slope_db == pytest.approx(slope_db, abs=3e-4)
-    assert curve.curve.offset_db == pytest.approx(offset_db, abs=1e-3)
+    assert curve.curve.slope == pytest.approx(slope_db, abs=3e-4)
+    assert curve.curve.offset == pytest.approx(offset_db, abs=1e-3)
     assert curve.curve.r2 is not None
     assert curve.shape == (3, 64, 64)
     assert curve.images == 3
@@ -94,7 +94,7 @@ def test_a_downlink_predicts_by_the_curve(done: tuple[Path, Any]) -> None:
     }
     results = simulate(DownlinkScenario.model_validate(scenario))
     slots = results.slots
-    expected = [curve.offset_db + curve.slope_db * math.log(rho) for rho in slots["rho_sent"]]
+    expected = [curve.offset + curve.slope * math.log(rho) for rho in slots["rho_sent"]]
     assert slots["psnr_predicted_db"].tolist() == pytest.approx(expected)
     assert "photos of 64×64 (webp.yaml)" in results.summary["quality_curve"]
 
@@ -105,7 +105,7 @@ def test_two_rates_make_an_exact_line(tmp_path: Path) -> None:
     curve = read(tmp_path / "c.yaml")
     assert curve.curve.r2 is None
     for point in curve.fits[0].points:
-        assert curve.curve.psnr_db(point.rho) == pytest.approx(point.psnr_db, abs=1e-3)
+        assert curve.curve.quality(point.rho) == pytest.approx(point.quality, abs=1e-3)
     assert "neither RMSE nor R² is defined" in " ".join(result.output.split())
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from semsim.codecs.complexity import count_layer_flops, on_meta
 from semsim.codecs.rkd_sc.config import (
     CatModel,
     DenseModel,
@@ -12,6 +13,7 @@ from semsim.codecs.rkd_sc.config import (
     TransformerModel,
 )
 from semsim.codecs.rkd_sc.vision_transformer import VisionTransformer
+from semsim.experiments.rkd_sc.systems import RTSC_SIZES
 from semsim.testing import check_codec
 from semsim.types import Csi, Source
 
@@ -61,6 +63,27 @@ def test_the_teacher_is_the_image_tower_of_clip(patch: int, count: int) -> None:
     with torch.device("meta"):
         tower = VisionTransformer(TransformerModel(patch=patch, positions=224 // patch), 512)
     assert parameters(tower) == count
+
+
+def test_rtsc_has_the_parameters_and_layers_of_table_2() -> None:
+    model = RkdScModel(
+        encoder=TransformerModel.model_validate(RTSC_SIZES), channel_coder=DenseModel()
+    )
+    codec = RkdScConfig(model=model).build()
+    blocks = 2 * (4 * 128 * 128 + 4 * 128 + 2 * 128 * 256 + 256 + 128 + 4 * 128)
+    ends = 768 * 128 + (196 + 2) * 128 + 4 * 128 + 128 * 512
+    dense = 512 * 512 + 512
+    sender = parameters(codec.semantic_encoder) + parameters(codec.channel_coder.encoder)
+    assert sender == blocks + ends + dense
+    assert round(sender / 1e6, 2) == 0.72
+    (rate,) = codec.rates((3, 224, 224))
+    layers = 196 * 768 * 128 + 197 * 2 * 8 * 128 * 128 + 128 * 512 + 512 * 512
+    assert rate.flops_encode == 2 * (layers + 2 * 2 * 197 * 197 * 128)
+    counted = count_layer_flops(
+        codec, lambda m: m.features(on_meta(1, *rate.shape), Csi(on_meta(1)), rate)
+    )
+    assert counted == 2 * layers
+    assert round(layers / 1e9, 3) == 0.071
 
 
 def test_flops_are_those_of_the_layers() -> None:

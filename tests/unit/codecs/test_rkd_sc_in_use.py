@@ -13,7 +13,7 @@ from semsim.link.metrics import top1
 from semsim.report.figures import figures
 from semsim.report.tables import tables
 from semsim.results import Results
-from semsim.scenario import DownlinkScenario, LinkScenario
+from semsim.scenario import LinkScenario
 from semsim.statistics import share_interval
 from semsim.sweep.calibrate import calibrate
 from semsim.training.recipe import LinkSettings, Recipe
@@ -93,28 +93,22 @@ def test_classes_need_labels_that_fit() -> None:
         simulate(scenario(systems=[{"codec": few, "rates": ["ratio=0"]}]))
 
 
-def test_a_downlink_wants_images() -> None:
-    fields = {
-        "task": "downlink",
-        "name": "x",
-        "source": FASHION,
-        "channel": "awgn",
-        "codec": CODEC,
-        "cell": {"bandwidth_hz": 5000, "power_w": 1},
-        "users": {"count": 2},
-        "allocator": "equal",
-    }
-    with pytest.raises(ScenarioError, match="delivers no images"):
-        simulate(DownlinkScenario.model_validate(fields))
-
-
-def test_a_quality_curve_wants_images(tmp_path: Path) -> None:
+def test_a_quality_curve_is_of_accuracy(tmp_path: Path) -> None:
     codec = load_codec(CODEC)
     path = tmp_path / "own.safetensors"
     checkpoints.write(path, codec.state_dict(), codec.sizes())
     trained = {"kind": "rkd_sc", "weights": {"path": str(path)}}
-    with pytest.raises(ScenarioError, match="a curve is of their PSNR"):
-        calibrate(scenario(systems=[{"codec": trained}], images=2), command="test")
+    asked = scenario(systems=[{"codec": trained}], images=20)
+    _, found = calibrate(asked, command="test")
+    assert found.delivers == "label"
+    points = {point["rate"]: point for point in simulate(asked).summary["points"]}
+    for point in found.fits[0].points:
+        low, high = points[point.rate]["accuracy_interval"]
+        assert point.quality == pytest.approx(points[point.rate]["accuracy"], abs=1e-4)
+        assert point.interval == pytest.approx((high - low) / 2, abs=1e-4)
+    both = scenario(systems=[{"codec": trained}, {"codec": {"kind": "classical", "rhos": [0.1]}}])
+    with pytest.raises(ScenarioError, match="calibrate them apart"):
+        calibrate(both, command="test")
 
 
 def test_training_judges_accuracy() -> None:

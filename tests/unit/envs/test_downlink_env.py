@@ -95,7 +95,7 @@ def test_the_reward_is_the_utility_of_the_problem(scenario: Any, name: str) -> N
         assert reward == pytest.approx(max(float(expected.total), -1e9), rel=1e-12)
         assert info["quality"] == pytest.approx(float(expected.quality), rel=1e-12)
         assert info["energy"] == pytest.approx(float(expected.energy), rel=1e-12)
-        assert info["psnr_db"] == pytest.approx(expected.quality_db, rel=1e-12)
+        assert info["user_quality"] == pytest.approx(expected.qualities, rel=1e-12)
     assert (lost > 0) == (name == "downlink_umi"), "users whom no level reaches"
 
 
@@ -225,8 +225,8 @@ def test_measured_rewards_are_those_of_the_images(scenario: Any) -> None:
         theirs = fitted.step(action)[4]
         assert np.array_equal(info["delivered"], theirs["delivered"])
         assert reward == pytest.approx(info["quality"] - info["delay"] - info["energy"])
-        assert info["quality"] == pytest.approx(0.33 * info["psnr_db"].sum())
-        qualities |= set(info["psnr_db"][info["delivered"]].tolist())
+        assert info["quality"] == pytest.approx(0.33 * info["user_quality"].sum())
+        qualities |= set(info["user_quality"][info["delivered"]].tolist())
     assert len(qualities) > 3, "no two images are alike"
     assert env.render().shape == (500, 900, 3)  # type: ignore[union-attr]
 

@@ -45,7 +45,7 @@ def test_together_they_act_as_one(scenario: Any) -> None:
         alone, reward, _, ended, info = one.step(np.r_[table[:3].ravel(), table[3].mean()])
         assert set(rewards.values()) == {reward}
         assert set(truncated.values()) == {ended}
-        assert [infos[agent]["psnr_db"] for agent in agents] == info["psnr_db"].tolist()
+        assert [infos[agent]["user_quality"] for agent in agents] == info["user_quality"].tolist()
     assert many.agents == []
 
 

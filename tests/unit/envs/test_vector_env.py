@@ -32,7 +32,7 @@ def test_one_cell_is_the_single_environment(scenario: Any, name: str, actions: A
             assert [value[0] for value in rest] == [reward, terminated, truncated]
             for part in ("quality", "delay", "energy"):
                 assert infos[part][0] == info[part]
-            assert np.array_equal(infos["psnr_db"][0], info["psnr_db"])
+            assert np.array_equal(infos["user_quality"][0], info["user_quality"])
             if truncated:
                 ends += 1
                 final, (alone, _) = alone, single.reset()

@@ -85,6 +85,6 @@ def test_a_channel_code_takes_its_share_of_the_bits() -> None:
 def test_curves_go_through_what_the_paper_states() -> None:
     ftsc, jscl, jpeg, _ = cell.systems(cell.STATED)
     at = np.log(0.029296875)
-    assert (ftsc.offset_db, ftsc.slope_db) == (41.22, 3.035)
-    assert jscl.offset_db + jscl.slope_db * at == pytest.approx(24.01)
-    assert jpeg.offset_db + jpeg.slope_db * at == pytest.approx(23.62)
+    assert (ftsc.offset, ftsc.slope) == (41.22, 3.035)
+    assert jscl.offset + jscl.slope * at == pytest.approx(24.01)
+    assert jpeg.offset + jpeg.slope * at == pytest.approx(23.62)

@@ -11,7 +11,7 @@ from semsim.codecs import checkpoints
 from semsim.codecs.rkd_sc.config import RkdScConfig, RkdScModel
 from semsim.experiments.catalogue import find
 from semsim.experiments.definition import Setting
-from semsim.experiments.rkd_sc import accuracy, fig6, fig8, systems
+from semsim.experiments.rkd_sc import accuracy, fig6, fig8, senders, systems, table2
 from semsim.experiments.run import reproduce, tables
 from semsim.statistics import share_interval
 
@@ -117,3 +117,39 @@ def test_every_claim_has_a_verdict(tiny: None, tmp_path: Path, name: str, claims
         uses = measured.tables["curves"].groupby("system")["channel_uses"].first()
         # 102, 409 and 460 values, two a channel use.
         assert uses.to_dict() == {"ratio 0.8": 51, "ratio 0.2": 205, "ratio 0.1": 230}
+
+
+def test_table_2_counts_and_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    # CLIP's own size takes seconds and has tests of its own.
+    coarse = {"encoder": COARSE, "channel_coder": {"kind": "dense"}}
+    codec = {"kind": "rkd_sc", "weights": "random", "model": coarse}
+    small = [systems.TEACHER, f"{systems.RKD_SC} tiny-imagenet", f"{systems.STUDENT} tiny-imagenet"]
+    full = [
+        sender._replace(codec=codec, side=32) if sender.name in small else sender
+        for sender in senders.full_size()
+    ]
+    shipped = [senders.Sender(systems.RTSC, "fashion", codec, 32, "ratio=0")]
+    monkeypatch.setattr(table2, "full_size", lambda: full)
+    monkeypatch.setattr(table2, "as_shipped", lambda: shipped)
+    monkeypatch.setattr(senders, "_RUNS", {"small": 2})
+    monkeypatch.setattr(senders, "_WARM", 0)
+    monkeypatch.setattr(senders, "MATRIX", 64)
+    experiment = find("rkdsc-table2")
+    results, measured = reproduce(experiment, Setting())
+    table = measured.tables["table2"].set_index("name")
+    # Sums of the layers are in the tests of the codecs.
+    assert table.loc[systems.T_DEEPSC, "parameters"] == 8_878_080
+    assert table.loc[systems.RTSC, "parameters"] == 717_312
+    assert table.loc["RKD-SC cifar10", "payload"] == 51
+    assert (table["p5_ms"] <= table["median_ms"]).all()
+    assert (table["multiply_adds_of_layers"] <= table["multiply_adds"]).all()
+    published, own, verdicts = tables(experiment, results, measured)
+    assert len(published.rows) == 18
+    assert published.rows[-3][0] == "T-DeepSC (paper)"
+    assert [row[0] for row in own.rows] == ["RTSC fashion"]
+    parameters, operations = (row[3] for row in verdicts.rows[:2])
+    assert "T-DeepSC -0.2%, RTSC -0.4%" in parameters
+    assert "T-DeepSC +0.0%, RTSC +0.3%" in operations
+    assert "RKD-SC cifar100 -0.2%" in parameters
+    assert len(verdicts.rows) == 6
+    assert table2.plot(measured)["table2"].axes

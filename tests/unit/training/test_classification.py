@@ -1,5 +1,6 @@
 """The objective ``classification``."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,12 @@ import torch.nn.functional as F
 
 from semsim.config import load
 from semsim.errors import ScenarioError
+from semsim.rng import Streams
 from semsim.training.loop import Mixture, Trainer, train
-from semsim.training.recipe import Recipe
-from semsim.types import Output, Source
+from semsim.training.recipe import LinkSettings, Recipe
+from semsim.training.transmission import Transmission
+from semsim.types import BitPayload, Csi, ImageShape, Output, Rate, ReceivedBits, Source
+from semsim.units import db_to_linear
 
 TEXT = """
 name: classes
@@ -96,3 +100,41 @@ def test_batches_of_several_sources_keep_what_all_have(tmp_path: Path) -> None:
     alone = Mixture([scenes, scenes]).sample(8, rng)
     assert alone.caption is not None
     assert len(alone.caption) == len(alone.name) == 8
+
+
+class Bits:
+    """A codec that sends random bits and delivers where they arrived wrong."""
+
+    config = None
+
+    def __init__(self) -> None:
+        self.bits = torch.randint(2, (50, 4000), generator=torch.Generator().manual_seed(0))
+
+    def rates(self, shape: ImageShape) -> tuple[Rate, ...]:
+        return (Rate("bits", shape, "bits", 4000, 0.1),)
+
+    def encode(self, source: Source, csi: Csi, rate: Rate) -> BitPayload:
+        return BitPayload(self.bits.to(torch.uint8))
+
+    def decode(self, received: ReceivedBits, csi: Csi, rate: Rate) -> Output:
+        return Output(features=(received.bits != self.bits).float())
+
+
+def test_bits_travel_by_the_modem_of_the_recipe() -> None:
+    def error_rate(**fields: object) -> float:
+        link = LinkSettings.model_validate({"channel": {"kind": "awgn"}, "snr_db": 12, **fields})
+        transmit = Transmission(link)
+        transmit.seed(Streams(0))
+        return float(transmit(Bits(), Source(torch.zeros(50, 3, 8, 8))).features.mean())
+
+    def tail(x: float) -> float:
+        return 0.5 * math.erfc(x / math.sqrt(2.0))
+
+    # Gray-coded 16-QAM (Cho and Yoon 2002) with levels ±1 and ±3 over √10.
+    step = math.sqrt(db_to_linear(12.0) / 5)
+    theory = 0.75 * tail(step) + 0.5 * tail(3 * step) - 0.25 * tail(5 * step)
+    # Four standard deviations of 200,000 bits, pairs of which share a noise: 4·√(2p/n).
+    within = 4 * math.sqrt(2 * theory / 200_000)
+    bare = error_rate(modem={"modulation": "16qam", "coding": "none"})
+    assert bare == pytest.approx(theory, abs=within)
+    assert error_rate() == 0.0

@@ -36,7 +36,8 @@ def test_every_shipped_checkpoint_is_what_its_card_says(name: str) -> None:
 
 
 def test_all_weights_together_stay_small() -> None:
-    assert sum(zoo.size_bytes(name) for name in zoo.names()) < 60e6
+    """The index of Python packages takes files of 100 MB at most."""
+    assert sum(zoo.size_bytes(name) for name in zoo.names()) < 90e6
 
 
 def test_a_changed_file_is_found_out(copies: Path) -> None:

@@ -1,0 +1,1 @@
+"""VLM-CSC: an image travels as a sentence (Jiang et al.)."""

@@ -1,0 +1,1 @@
+"""Differentiable search of RKD-SC's semantic encoders: KDL-DARTS and DARTS."""
