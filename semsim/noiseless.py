@@ -19,4 +19,12 @@ def noiseless(payload: Payload, csi: Csi) -> Received | ReceivedBits:
     sent = payload.x.shape[1] if payload.lengths is None else payload.lengths.unsqueeze(1)
     x = payload.x / (energy / sent).sqrt()
     gain = torch.ones_like(x.real)
-    return Received(x, _VARIANCE * gain, gain, csi.snr, x.shape[1], lengths=payload.lengths)
+    return Received(
+        x,
+        _VARIANCE * gain,
+        gain,
+        csi.snr,
+        x.shape[1],
+        lengths=payload.lengths,
+        side=payload.side,
+    )

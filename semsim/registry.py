@@ -114,6 +114,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "a class by ten indices of a codebook, from a vision transformer (T-DeepSC)",
         ),
         Plugin(
+            "mmsemcom",
+            "semsim.codecs.mmsemcom.config:MmsemcomConfig",
+            "semsim.codecs.mmsemcom.codec:Mmsemcom",
+            "features select among generated images (MMSemCom; extra vision-language)",
+        ),
+        Plugin(
             "keras",
             "semsim.codecs.keras.config:KerasConfig",
             "semsim.codecs.keras.codec:KerasCodec",
@@ -264,6 +270,12 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "fashion or emoji: small labelled sets that ship with semsim",
         ),
         Plugin(
+            "tinted",
+            "semsim.data.config:TintedConfig",
+            "semsim.data.tinted:Tinted",
+            "two or more classes of Fashion-MNIST in colour, captioned",
+        ),
+        Plugin(
             "scenes",
             "semsim.data.config:ScenesConfig",
             "semsim.data.scenes:Scenes",
@@ -320,6 +332,14 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.codecs.vlm_csc.knowledge.config:StableDiffusionConfig",
             "semsim.codecs.vlm_csc.knowledge.generators:StableDiffusion",
             "Stable Diffusion: the generator of VLM-CSC (extra vision-language)",
+        ),
+    ),
+    "samplers": (
+        Plugin(
+            "class_diffusion",
+            "semsim.codecs.mmsemcom.sampler_config:ClassDiffusionConfig",
+            "semsim.codecs.mmsemcom.sampler:ClassDiffusion",
+            "images of a class by diffusion: MMSemCom's generator (extra vision-language)",
         ),
     ),
     "objectives": (
@@ -394,6 +414,18 @@ _BUILT_IN: dict[str, tuple[Plugin, ...]] = {
             "semsim.codecs.vlm_csc.knowledge.config:LatentDiffusionConfig",
             "semsim.codecs.vlm_csc.knowledge.diffusion:LatentDiffusion",
             "a U-Net and a text encoder learn to draw captioned latents (VLM-CSC)",
+        ),
+        Plugin(
+            "class_denoising",
+            "semsim.codecs.mmsemcom.sampler_config:ClassDenoisingConfig",
+            "semsim.codecs.mmsemcom.sampler:ClassDenoising",
+            "a U-Net learns the noise in images of a class (MMSemCom, eq. 17)",
+        ),
+        Plugin(
+            "mmsemcom_features",
+            "semsim.codecs.mmsemcom.config:FeaturesObjectiveConfig",
+            "semsim.codecs.mmsemcom.learning:MmsemcomFeatures",
+            "image features, prompts and their fusion learn to be told apart (MMSemCom)",
         ),
     ),
 }

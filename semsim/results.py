@@ -43,12 +43,14 @@ class Pictures:
         captions: one line an image.
         words: by image, the label that arrived in the place of one; ``None`` where an image did,
             empty where all are images.
+        candidates: ``[N, k, 3, H, W]``, what the receiver chose among, the best first.
     """
 
     original: Tensor
     received: Tensor
     captions: tuple[str, ...]
     words: tuple[str | None, ...] = ()
+    candidates: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class SymbolPayload:
     """Complex symbols ``x [B, n]`` of any scale (the link normalises), plus side information.
 
     ``side_bits`` per image travel beside the symbols (a class label, an SNR report); they are
-    assumed to arrive, and are charged as QPSK symbols of rate 1/2.
+    assumed to arrive, charged as QPSK symbols of rate 1/2, and say ``side [B, ...]``.
 
     Where payloads differ in length, only the first ``lengths [B]`` (1 to ``n``) symbols of each row
     are sent and the rest are zeros. What tells the length belongs to ``side_bits``.
@@ -119,6 +119,7 @@ class SymbolPayload:
     x: Tensor
     side_bits: int = 0
     lengths: Tensor | None = None
+    side: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -145,12 +146,12 @@ class Received:
         x: ``[B, n]`` equalised symbols (an unbiased estimate of what was sent).
         noise_variance: ``[B, n]`` effective complex noise variance after equalisation.
         gain: ``[B, n]`` power gain |h|² that each symbol saw (mean 1 over channel draws).
-        snr_measured: ``[B]`` linear Es/N0, measured on this very transmission as
-            mean |x|² over mean |noise|², before fading.
+        snr_measured: ``[B]`` linear Es/N0 of this very transmission before fading, from its noise.
         noise_samples: complex noise samples behind that measurement, per element.
         extra_uses: channel uses that each element took beside the ``n`` of ``x``: pilots, chips.
         lengths: ``[B]`` symbols that were sent of each row, where payloads differ in length; the
             rest of ``x`` is zeros then.
+        side: ``[B, ...]`` what the side bits said.
     """
 
     x: Tensor
@@ -160,6 +161,7 @@ class Received:
     noise_samples: int
     extra_uses: int = 0
     lengths: Tensor | None = None
+    side: Tensor | None = None
 
     def rows(self, part: slice) -> Received:
         """Some elements of the batch."""
@@ -170,6 +172,7 @@ class Received:
             noise_variance=self.noise_variance[part],
             gain=self.gain[part],
             snr_measured=self.snr_measured[part],
+            side=None if self.side is None else self.side[part],
         )
 
 
@@ -213,6 +216,7 @@ class Output:
         text: one sentence an element.
         features: ``[B, d]``.
         outage: ``[B]`` bool, true where nothing could be decoded.
+        candidates: ``[B, k, 3, H, W]``, images that were chosen among, the best first.
     """
 
     image: Tensor | None = None
@@ -220,6 +224,7 @@ class Output:
     text: tuple[str, ...] | None = None
     features: Tensor | None = None
     outage: Tensor | None = None
+    candidates: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -235,8 +240,7 @@ class Audit:
         cbr: channel uses / (C·H·W).
         block_error_rate: share of LDPC blocks in error (zero for symbol payloads).
         power_constrained: false where a paper's unconstrained setting is reproduced.
-        snr_convention: what the SNR that was asked for means; Es/N0 unless a public code's own
-            definition is reproduced.
+        snr_convention: what the SNR asked for means; Es/N0 unless a public code is reproduced.
     """
 
     snr_asked: Tensor
@@ -413,10 +417,8 @@ class DownlinkState:
     Attributes:
         gain: ``[..., N]`` power gain g_n, path loss and small-scale draw (FTSC eq. 23).
         distance_m: ``[..., N]``.
-        active: ``[..., N]`` users to share among, those for whom something can be sent; ``None``
-            is everybody.
-        waiting: queues, ages and energy of a dynamic downlink; ``None`` where slots are
-            independent.
+        active: ``[..., N]`` users for whom something can be sent; ``None`` is everybody.
+        waiting: what a dynamic downlink has; ``None`` where slots are independent.
     """
 
     gain: Array
@@ -473,10 +475,8 @@ class Allocation:
         b_hz: bandwidth.
         p_w: transmit power.
         info: what the solver wants to tell (iterations, status, utility by iteration).
-        certificate: how good it is, where that has been found out
-            (:func:`semsim.allocation.certificate.certify`).
-        mcs: index in the modem's table at which each user's image is sent; by default the modem
-            chooses itself.
+        certificate: how good it is (:func:`semsim.allocation.certificate.certify`), if known.
+        mcs: index in the modem's table to send each user's image at; its own choice by default.
     """
 
     rho: Array

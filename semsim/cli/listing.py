@@ -23,6 +23,7 @@ class What(StrEnum):
     sources = "sources"
     captioners = "captioners"
     generators = "generators"
+    samplers = "samplers"
     scenarios = "scenarios"
 
 

@@ -15,6 +15,7 @@ from semsim.cli import (
     adapt,
     agent,
     allocate,
+    bank,
     calibrate,
     continual,
     evaluate,
@@ -58,6 +59,7 @@ app.command()(adapt.adapt)
 app.command()(allocate.allocate)
 app.command()(profile.profile)
 app.command()(train.train)
+app.command()(bank.bank)
 app.command()(search.search)
 app.command()(continual.continual)
 app.add_typer(agent.app, name="agent")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from semsim.config import PluginConfig
 
@@ -13,6 +13,25 @@ Crop = Literal["center", "random"]
 Arrangement = Literal["single", "left", "above"]
 Background = Literal["sky", "grass", "sand", "night", "snow", "stone", "wood", "dusk"]
 BACKGROUND_NAMES: tuple[Background, ...] = get_args(Background)
+#: Classes of Fashion-MNIST in the order of its labels, as captions name them.
+FashionClass = Literal[
+    "top",
+    "trousers",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "boot",
+]
+
+
+def _all_different(classes: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(classes)) < len(classes):
+        raise ValueError("the same class comes twice")
+    return classes
 
 
 class SourceConfig(PluginConfig):
@@ -72,6 +91,20 @@ class CollectionConfig(SourceConfig):
     """Of fashion 5,000 train and 1,000 test, of emoji 1,134 and 283."""
     size: int = Field(64, ge=16, le=640)
     """Resize to this height and width; fashion is 28×28 by itself, emoji 64×64."""
+
+
+class TintedConfig(SourceConfig):
+    """Pictures of Fashion-MNIST in colour, with captions of what they show."""
+
+    kind: Literal["tinted"] = "tinted"
+    classes: Annotated[tuple[FashionClass, ...], AfterValidator(_all_different)] = Field(
+        ("bag", "sneaker"), min_length=1
+    )
+    """What to show; an image's label is its place in this list."""
+    split: Literal["train", "test", "all"] = "test"
+    """500 pictures a class to train on and 100 to test, of those that ship with semsim."""
+    size: int = Field(32, ge=16, le=640)
+    """Height and width of the images, in pixels."""
 
 
 class ScenesConfig(SourceConfig):

@@ -22,6 +22,11 @@ class LabelledImages:
         names: one an image.
         size: height and width of what is delivered, in pixels; ``None`` keeps H and W.
         captions: one an image, where there are any.
+
+    Attributes:
+        images: as they were given.
+        labels: as they were given.
+        names: as they were given.
     """
 
     def __init__(
@@ -32,14 +37,14 @@ class LabelledImages:
         size: int | None,
         captions: Sequence[str] | None = None,
     ) -> None:
-        self._images = images
-        self._labels = labels
+        self.images = images
+        self.labels = labels
         self.names = tuple(names)
         self._size = size
         self._captions = None if captions is None else tuple(captions)
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self.images)
 
     def take(self, count: int) -> Source:
         """Return the first ``count`` images; they repeat where there are fewer."""
@@ -50,7 +55,7 @@ class LabelledImages:
         return self._source(draw_order(len(self), count, rng))
 
     def _source(self, index: list[int]) -> Source:
-        images = [Image.fromarray(self._images[i]).convert("RGB") for i in index]
+        images = [Image.fromarray(self.images[i]).convert("RGB") for i in index]
         if self._size is not None:
             size = (self._size, self._size)
             images = [image.resize(size, Image.Resampling.LANCZOS) for image in images]
@@ -59,7 +64,7 @@ class LabelledImages:
             captions = tuple(self._captions[i] for i in index)
         return Source(
             image=to_tensor(images),
-            label=torch.from_numpy(self._labels[index]),
+            label=torch.from_numpy(self.labels[index]),
             caption=captions,
             name=tuple(self.names[i] for i in index),
         )

@@ -154,7 +154,7 @@ class Link:
         lengths = payload.lengths
         heard = air.send(payload.x) if lengths is None else send_by_length(air, payload.x, lengths)
         sent = whole if lengths is None else lengths + payload.side_bits
-        output = self.codec.decode(heard, csi, rate)
+        output = self.codec.decode(replace(heard, side=payload.side), csi, rate)
         return output, torch.zeros_like(csi.snr), payload.side_bits, sent
 
     def modem(self, device: str) -> DigitalModem:

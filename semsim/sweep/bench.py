@@ -202,7 +202,9 @@ class Bench:
             return None
         captions = tuple(f"{value:.1f} dB" for value in rows["psnr_db"][:_SHOWN])
         sent, arrived = (part[:_SHOWN].cpu().contiguous() for part in (self.source.image, image))
-        return Pictures(sent, arrived, captions)
+        among = delivery.output.candidates
+        among = None if among is None else among[:_SHOWN].cpu().contiguous()
+        return Pictures(sent, arrived, captions, candidates=among)
 
 
 def _named_channels(scenario: LinkScenario) -> dict[str, PluginConfig]:

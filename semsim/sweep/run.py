@@ -163,6 +163,8 @@ def _write(keep: Path, point: Point, measured: Measured) -> None:
     if measured.pictures is not None:
         shown = measured.pictures
         images = {"original": shown.original, "received": shown.received}
+        if shown.candidates is not None:
+            images["candidates"] = shown.candidates
         save_file(images, temporary, {"captions": json.dumps(shown.captions)})
         os.replace(temporary, path.with_suffix(".safetensors"))
     measured.rows.to_parquet(temporary, index=False)
@@ -178,7 +180,8 @@ def _read(keep: Path, point: Point) -> Measured | None:
     if path.with_suffix(".safetensors").exists():
         with safe_open(path.with_suffix(".safetensors"), "pt") as file:
             captions = tuple(json.loads(file.metadata()["captions"]))
-            pictures = Pictures(file.get_tensor("original"), file.get_tensor("received"), captions)
+            held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            pictures = Pictures(captions=captions, **held)
     return Measured(pd.read_parquet(path), pictures)
 
 

@@ -1,0 +1,1 @@
+"""MMSemCom: generate many images of a class, select one by what was sent."""

@@ -1,0 +1,1 @@
+"""Banks that ship, a folder each."""
