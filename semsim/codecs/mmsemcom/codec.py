@@ -174,7 +174,7 @@ class Mmsemcom(nn.Module):
             "simultaneous": told.fused,
             "sequential": torch.cat([told.text.flatten(1), told.image], dim=1),
         }[rate.name]
-        return SymbolPayload(to_symbols(values), self.side_bits, label)
+        return SymbolPayload(to_symbols(values), self.side_bits, side=label)
 
     def decode(self, received: Received | ReceivedBits, csi: Csi, rate: Rate) -> Output:  # noqa: ARG002
         """``[B, n]`` equalised symbols to the selected images, and the ten nearest of each."""

@@ -120,7 +120,7 @@ def test_training_judges_accuracy() -> None:
     assert source.label is not None
     expected = float(top1(source.label, sent).mean())
     assert transmit.judge(codec, source) == {"accuracy at 100 dB": pytest.approx(expected)}
-    with pytest.raises(ScenarioError, match="no labels to compare classes with"):
+    with pytest.raises(ScenarioError, match="no labels or captions to compare with"):
         transmit.judge(codec, load_source({"kind": "photos", "size": 32}).take(2))
 
 
