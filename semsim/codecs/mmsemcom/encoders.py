@@ -17,7 +17,7 @@ from semsim.codecs.mmsemcom.config import (
     SmallResnetTrunk,
     WordsClip,
 )
-from semsim.codecs.mmsemcom.extra import need
+from semsim.codecs.vision_language import need
 from semsim.errors import CheckpointError
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)

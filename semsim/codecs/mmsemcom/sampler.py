@@ -19,12 +19,12 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from semsim.codecs import checkpoints
-from semsim.codecs.mmsemcom.extra import need
 from semsim.codecs.mmsemcom.sampler_config import (
     ClassDenoisingConfig,
     ClassDiffusionConfig,
     ClassUnetModel,
 )
+from semsim.codecs.vision_language import need
 from semsim.errors import CheckpointError, ScenarioError
 from semsim.types import Product, Source, Update
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from semsim.codecs.layers.pixels import pixels
 from semsim.codecs.rkd_sc.config import ClipModel
 from semsim.codecs.rkd_sc.space import FEATURES
-from semsim.errors import CheckpointError, MissingExtraError
+from semsim.codecs.vision_language import need
+from semsim.errors import CheckpointError
 
 
 class ClipTower(nn.Module):
@@ -28,13 +29,7 @@ class ClipTower(nn.Module):
 
     def __init__(self, model: ClipModel, *, pretrained: bool = True) -> None:
         super().__init__()
-        try:
-            import open_clip
-        except ImportError as error:
-            raise MissingExtraError(
-                "'open_clip' needs the extra vision-language: "
-                "pip install 'semsim-net[vision-language]'"
-            ) from error
+        open_clip = need("open_clip", "CLIP's image tower")
         try:
             made: Any = open_clip.create_model(
                 model.model,

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from semsim.codecs import checkpoints
 from semsim.codecs.checkpoints import Checkpoint
+from semsim.codecs.vision_language import need
 from semsim.codecs.vlm_csc.knowledge.config import AutoencodingConfig
-from semsim.codecs.vlm_csc.knowledge.extra import need
 from semsim.codecs.vlm_csc.knowledge.sizes import AutoencoderSizes
 from semsim.codecs.weights_config import Weights
 from semsim.errors import CheckpointError

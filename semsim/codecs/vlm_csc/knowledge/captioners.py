@@ -7,6 +7,7 @@ The processor resizes and normalises as the model was trained; pixels are S wide
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -33,7 +34,7 @@ from semsim.errors import CheckpointError
 C = TypeVar("C", bound="_Captioner")
 
 
-class _Captioner:
+class _Captioner(ABC):
     """A model, its image processor, and batches of images.
 
     Args:
@@ -82,8 +83,9 @@ class _Captioner:
     #: Words that a new network learns.
     learns: ClassVar[tuple[str, ...]]
 
+    @abstractmethod
     def _make(self, sizes: TransformerSizes) -> Any:
-        raise NotImplementedError
+        """Return a new network of ``sizes``."""
 
     def __enter__(self: C) -> C:
         return self
@@ -107,8 +109,9 @@ class _Captioner:
         parts = torch.split(image, self.config.batch)
         return tuple(text for part in parts for text in self._describe(self.pixels(part)))
 
+    @abstractmethod
     def _describe(self, pixels: Tensor) -> Sequence[str]:
-        raise NotImplementedError
+        """Return a sentence for each of ``pixels [B, 3, S, S]``."""
 
     def pixels(self, image: Tensor) -> Tensor:
         """Return ``image [B, 3, H, W]`` as the model wants it, ``[B, 3, S, S]``."""

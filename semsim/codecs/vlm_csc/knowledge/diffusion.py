@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from semsim.codecs import checkpoints
 from semsim.codecs.checkpoints import Checkpoint
+from semsim.codecs.vision_language import need
 from semsim.codecs.vlm_csc.knowledge.autoencoder import make_autoencoder, trained_autoencoder
 from semsim.codecs.vlm_csc.knowledge.captioning import captions_of, spare_look_ups
 from semsim.codecs.vlm_csc.knowledge.config import LatentDiffusionConfig
-from semsim.codecs.vlm_csc.knowledge.extra import need
 from semsim.codecs.vlm_csc.knowledge.sizes import AutoencoderSizes, DiffusionSizes
 from semsim.codecs.vlm_csc.knowledge.words import SPECIAL, tags_of, word_tokenizer
 from semsim.data.scene_grammar import VOCABULARY

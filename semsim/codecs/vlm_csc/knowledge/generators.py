@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsim.codecs import checkpoints
+from semsim.codecs.vision_language import need
 from semsim.codecs.vlm_csc.knowledge.config import StableDiffusionConfig
 from semsim.codecs.vlm_csc.knowledge.contracts import Generated
 from semsim.codecs.vlm_csc.knowledge.diffusion import Painter
-from semsim.codecs.vlm_csc.knowledge.extra import need
 from semsim.codecs.vlm_csc.knowledge.hub import PIPELINE, missing, where
 from semsim.codecs.vlm_csc.knowledge.memory import release
 from semsim.errors import CheckpointError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from semsim.codecs.vlm_csc.knowledge.extra import need
+from semsim.codecs.vision_language import need
 from semsim.errors import CheckpointError
 
 _MODEL = ("config.json", "model.safetensors", "preprocessor_config.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from semsim.codecs.vlm_csc.knowledge.extra import need
+from semsim.codecs.vision_language import need
 from semsim.codecs.vlm_csc.knowledge.sizes import TransformerSizes
 from semsim.codecs.vlm_csc.knowledge.words import SPECIAL
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from semsim.codecs.vlm_csc.knowledge.extra import need
+from semsim.codecs.vision_language import need
 from semsim.data.scene_grammar import BACKGROUNDS, COLOURS, PLACES, RELATIONS, SHAPES, SIZES
 
 PAD, BEGIN, END, UNKNOWN = "[PAD]", "[BOS]", "[EOS]", "[UNK]"

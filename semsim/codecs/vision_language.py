@@ -1,4 +1,4 @@
-"""Packages that only the knowledge bases need."""
+"""Packages of the extra ``vision-language``, imported where they are used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def need(package: str, purpose: str) -> Any:
     """Import and return ``package``.
 
     Args:
-        package: ``transformers`` or ``diffusers``.
+        package: ``transformers``, ``diffusers`` or ``open_clip``.
         purpose: what wants it, for the message.
 
     Raises:
