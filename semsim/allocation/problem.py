@@ -193,8 +193,8 @@ class Problem:
             user = int(beyond[0])
             best = self.curve.quality(rho_max)[user]
             raise AllocationError(
-                f"utility.least_quality: user {user} is promised {promised[user]:g}, but "
-                f"its codec has {best:.3g} at the largest ρ; promise less"
+                f"utility.least_quality: user {user} is promised {promised[user]:g} dB, but "
+                f"its codec has {best:.1f} dB at the largest ρ; promise less"
             )
         return rho
 
