@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from semsim.report.dynamic_tables import is_dynamic
 from semsim.report.labels import short_labels
+from semsim.report.sentences import sentences
 from semsim.report.tables import departures
 from semsim.results import Pictures, Results
 
@@ -44,6 +45,8 @@ def figures(results: Results) -> dict[str, Figure]:
         chosen = {t: p for t, p in results.pictures.items() if p.candidates is not None}
         if chosen:
             made |= {"candidates": candidates(chosen)}
+        if told := {t: p for t, p in results.pictures.items() if p.sentences}:
+            made |= {"sentences": sentences(told)}
         if results.task == "downlink":
             if is_dynamic(results):
                 made |= {"dynamics": dynamics(results)}
