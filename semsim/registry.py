@@ -2,9 +2,9 @@
 
 A plug-in is a pydantic ``Config`` (a subclass of :class:`semsim.config.PluginConfig` whose
 ``kind`` is its name) and the class that it builds. Built-ins are listed as strings
-(:mod:`semsim.built_in`), so that checking a scenario imports neither torch nor sionna. Third parties declare an entry point in one
-of the groups below that names their class; its attribute ``Config`` is the pydantic model, and
-the class is built as ``Class(config, ...)``.
+(:mod:`semsim.built_in`), so that checking a scenario imports neither torch nor sionna. Third
+parties declare an entry point in one of the groups below that names their class; its attribute
+``Config`` is the pydantic model, and the class is built as ``Class(config, ...)``.
 """
 
 from __future__ import annotations
