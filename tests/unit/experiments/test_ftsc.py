@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from semsim.errors import CheckpointError
-from semsim.experiments import tunings
+from semsim.experiments import classifier, tunings
 from semsim.experiments.catalogue import find, ids
 from semsim.experiments.definition import Measured, Setting
+from semsim.experiments.ftsc import classifier as datasets_classifier
 from semsim.experiments.ftsc import (
-    classifier,
     deployed,
     fig2,
     fig3,
@@ -120,7 +120,7 @@ def small(weights: dict[str, dict[str, Any]]) -> pytest.MonkeyPatch:
     patch.setattr(table2, "_BASIC_STEPS", 1)
     patch.setattr(table2, "_MODEL", {"bottom": 4, "top": 2, **TINY})
     patch.setattr(classifier, "_STEPS", {"small": 3})
-    patch.setattr(classifier, "_TRAINED_ON", {"small": 20})
+    patch.setattr(datasets_classifier, "_TRAINED_ON", {"small": 20})
     rates = {"scalings": list(fig2.SCALINGS), "weights": {n: weights[n] for n in fig2.SCALINGS}}
     patch.setattr(fig2, "_shipped", lambda: rates)
     yield patch
