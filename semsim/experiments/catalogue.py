@@ -29,8 +29,10 @@ _EXPERIMENTS = {
     "rkdsc-fig8": "semsim.experiments.rkd_sc.fig8",
     "rkdsc-fig7": "semsim.experiments.rkd_sc.fig7",
     "rkdsc-table3": "semsim.experiments.rkd_sc.table3",
+    "vlmcsc-fig7": "semsim.experiments.vlm_csc.fig7",
     "vlmcsc-fig8": "semsim.experiments.vlm_csc.fig8",
     "vlmcsc-fig9": "semsim.experiments.vlm_csc.fig9",
+    "vlmcsc-fig10": "semsim.experiments.vlm_csc.fig10",
     "allocation-gap": "semsim.experiments.allocation.gap",
     "agents-gap": "semsim_agents.gap.experiment",
 }
