@@ -44,7 +44,8 @@ class Pictures:
         words: by image, the label that arrived in the place of one; ``None`` where an image did,
             empty where all are images.
         candidates: ``[N, k, 3, H, W]``, what the receiver chose among, the best first.
-        sentences: by image, the one that was sent in its place and the one that arrived.
+        sentences: by image, the one that was sent in its place and the one that arrived; ``None``
+            where the image itself travelled, empty where nobody tells.
     """
 
     original: Tensor
@@ -52,7 +53,7 @@ class Pictures:
     captions: tuple[str, ...]
     words: tuple[str | None, ...] = ()
     candidates: Tensor | None = None
-    sentences: tuple[tuple[str, str], ...] = ()
+    sentences: tuple[tuple[str, str] | None, ...] = ()
 
 
 @dataclass(frozen=True)

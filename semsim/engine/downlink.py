@@ -205,8 +205,8 @@ class Downlink:
         received, rows = self._send(
             self._images, everybody, allocation.rho, snr_db, reported_db, allocation.mcs
         )
-        for name in rows[0]:
-            columns[name] = [rows[user][name] for user in everybody]
+        for name in dict.fromkeys(name for user in everybody for name in rows[user]):
+            columns[name] = [rows[user].get(name) for user in everybody]
         self._charge(columns, allocation)
         if self._adapt is not None:
             self._tune(self._adapt, columns, allocation)

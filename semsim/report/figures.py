@@ -45,7 +45,7 @@ def figures(results: Results) -> dict[str, Figure]:
         chosen = {t: p for t, p in results.pictures.items() if p.candidates is not None}
         if chosen:
             made |= {"candidates": candidates(chosen)}
-        if told := {t: p for t, p in results.pictures.items() if p.sentences}:
+        if told := {t: p for t, p in results.pictures.items() if any(p.sentences)}:
             made |= {"sentences": sentences(told)}
         if results.task == "downlink":
             if is_dynamic(results):

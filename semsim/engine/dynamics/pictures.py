@@ -6,7 +6,7 @@ import torch
 
 from semsim.engine.downlink import SlotRecord
 from semsim.engine.dynamics.downlink import DynamicDownlink
-from semsim.engine.judging import told
+from semsim.engine.judging import sentences, told
 from semsim.results import Pictures
 
 #: What is shown of an image that never came.
@@ -24,6 +24,7 @@ class FirstRequests:
         self._downlink = downlink
         self._slot: dict[int, int] = {}
         self._received: dict[int, tuple[torch.Tensor, str, str | None]] = {}
+        self._sentences: dict[int, tuple[str, str] | None] = {}
 
     def look(self, record: SlotRecord) -> None:
         """Note what a slot brought."""
@@ -38,6 +39,7 @@ class FirstRequests:
                 said = f"{told(row)} after {row['delay_s']:.2g} s"
                 image = record.received[user].cpu()
                 self._received[user] = image, said, self._downlink.answer(row)
+                self._sentences[user] = sentences(row)
 
     def pictures(self) -> Pictures:
         """Return the originals of those users who asked for any, beside what came."""
@@ -54,4 +56,5 @@ class FirstRequests:
             received.append(image)
             captions.append(f"user {user}: {said}")
         shown = torch.stack(originals).cpu(), torch.stack(received)
-        return Pictures(*shown, tuple(captions), tuple(words))
+        pairs = tuple(self._sentences.get(user) for user in users)
+        return Pictures(*shown, tuple(captions), tuple(words), sentences=pairs)
