@@ -68,6 +68,12 @@ BUILT_IN: dict[str, tuple[tuple[str, str, str, str], ...]] = {
             "features select among generated images (MMSemCom; extra vision-language)",
         ),
         (
+            "lamosc",
+            "semsim.codecs.lamosc.config:LamoscConfig",
+            "semsim.codecs.lamosc.codec:Lamosc",
+            "an image and a caption fused by attention at both ends (LaMoSC, Zhao et al.)",
+        ),
+        (
             "keras",
             "semsim.codecs.keras.config:KerasConfig",
             "semsim.codecs.keras.codec:KerasCodec",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from torch import Tensor, nn
 
 from semsim.codecs.analog import AnalogCodec
-from semsim.codecs.jscc.channel_modnet import ChannelModNet
 from semsim.codecs.jscc.config import WittConfig, WittModel
 from semsim.codecs.jscc.sizes import feature_counts, grid
+from semsim.codecs.jscc.swin_stages import channel_modnet, growing_stages, shrinking_stages
 from semsim.codecs.layers.csi import snr_db
 from semsim.codecs.layers.pixels import centred, pixels
-from semsim.codecs.layers.swin import PatchDivision, PatchMerging, swin_blocks
 from semsim.types import Csi, ImageShape, Rate
 
 
@@ -39,38 +36,17 @@ class Witt(AnalogCodec):
     Model = WittModel
 
     def _build(self, model: WittModel) -> None:
-        widths, last = model.widths, model.widths[-1]
-        stages = [
-            swin_blocks(depth, width, heads, model.window, model.mlp_ratio)
-            for width, depth, heads in zip(widths, model.depths, model.heads, strict=True)
-        ]
-        merges = [PatchMerging(a, b) for a, b in pairwise(widths)]
-        hidden = int(last * model.modulation_ratio)
-        self.embed = nn.Conv2d(3, widths[0], 2, 2)
-        self.encoder = nn.Sequential(
-            stages[0],
-            *(nn.Sequential(*pair) for pair in zip(merges, stages[1:], strict=True)),
-        )
+        first, last = model.widths[0], model.widths[-1]
+        # In this order, so that a seed makes the weights that it always made.
+        stages = shrinking_stages(model)
+        self.embed = nn.Conv2d(3, first, 2, 2)
+        self.encoder = stages
         self.norm = nn.LayerNorm(last)
-        self.encoder_modnet = ChannelModNet(last, hidden, model.modulation_layers)
+        self.encoder_modnet = channel_modnet(model)
         self.head = nn.Linear(last, model.channels)
         self.tail = nn.Linear(model.channels, last)
-        self.decoder_modnet = ChannelModNet(last, hidden, model.modulation_layers)
-        self.decoder = nn.Sequential(
-            *(
-                nn.Sequential(
-                    swin_blocks(depth, width, heads, model.window, model.mlp_ratio),
-                    PatchDivision(width, below),
-                )
-                for width, depth, heads, below in zip(
-                    widths[::-1],
-                    model.depths[::-1],
-                    model.heads[::-1],
-                    (*widths[-2::-1], 3),
-                    strict=True,
-                )
-            )
-        )
+        self.decoder_modnet = channel_modnet(model)
+        self.decoder = growing_stages(model)
 
     def feature_counts(self, shape: ImageShape) -> dict[str, int]:
         """C real features at each place of the last stage's grid.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import core_schema
 
 from semsim.codecs.vlm_csc.vocabulary import SPECIAL, words_in
@@ -21,6 +21,12 @@ def _read_words(value: object) -> object:
     return words_in(Path(value)) if isinstance(value, str) else value
 
 
+def _all_different(words: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(words)) < len(words) or set(words) & set(SPECIAL):
+        raise ValueError(f"words must differ, from each other and from {', '.join(SPECIAL)}")
+    return words
+
+
 class _FileOrWords:
     """Both forms, for editors."""
 
@@ -32,7 +38,11 @@ class _FileOrWords:
 
 #: The words of a vocabulary: ``scenes``, a text file whose words are taken, or the words.
 Words = Annotated[
-    tuple[str, ...], Field(min_length=1), BeforeValidator(_read_words), _FileOrWords()
+    tuple[str, ...],
+    Field(min_length=1),
+    BeforeValidator(_read_words),
+    AfterValidator(_all_different),
+    _FileOrWords(),
 ]
 
 
@@ -63,8 +73,6 @@ class TextModel(Strict):
     def _fits(self) -> TextModel:
         if self.width % self.heads:
             raise ValueError(f"{self.heads} heads do not divide a width of {self.width}")
-        if len(set(self.words)) < len(self.words) or set(self.words) & set(SPECIAL):
-            raise ValueError(f"words must differ, from each other and from {', '.join(SPECIAL)}")
         return self
 
 

@@ -36,6 +36,24 @@ RATES = {
     "objective": {"kind": "reconstruction", "codec": ADJSCC, "rates": "uniform"},
     "link": FADING,
 }
+LAMOSC = {
+    "kind": "lamosc",
+    "weights": "random",
+    "model": {
+        "widths": [8, 8],
+        "depths": [1, 1],
+        "heads": [1, 1],
+        "modulation_layers": 1,
+        "words": ["a", "small", "large", "red", "bag"],
+        "longest": 5,
+        "text_depth": 1,
+    },
+}
+CAPTIONS = {
+    "objective": {"kind": "reconstruction", "codec": LAMOSC},
+    "link": FADING,
+    "sources": [{"kind": "tinted", "split": "train", "size": 16}],
+}
 EVALUATION = {"source": {"kind": "photos", "size": 16}, "count": 3, "snr_db": [10]}
 
 
@@ -130,7 +148,7 @@ def taught(trained: Trained) -> dict[str, torch.Tensor]:
     """
     found = {name: value.clone() for name, value in weights(trained).items()}
     for name, value in found.items():
-        if name.endswith("in_proj_bias"):
+        if name.endswith(("in_proj_bias", "attn.qkv.bias")):
             value.chunk(3)[1].zero_()
     return found
 
@@ -147,8 +165,8 @@ def start_of(asked: Recipe, folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("changes", "workers"),
-    [(JSCC, 2), (COTRAINING, 3), (ORACLE, 2), (RATES, 2)],
-    ids=["reconstruction", "cotraining", "oracle", "rates"],
+    [(JSCC, 2), (COTRAINING, 3), (ORACLE, 2), (RATES, 2), (CAPTIONS, 2)],
+    ids=["reconstruction", "cotraining", "oracle", "rates", "captions"],
 )
 def test_many_workers_train_what_one_does(changes: dict, workers: int, tmp_path: Path) -> None:
     asked = recipe(6, **changes, batch=5, optimizer={"warmup_steps": 2, "average": 0})
