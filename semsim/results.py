@@ -13,7 +13,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,14 +43,15 @@ class Pictures:
         captions: one line an image.
         words: by image, the label that arrived in the place of one; ``None`` where an image did,
             empty where all are images.
-        candidates: ``[N, k, 3, H, W]``, what the receiver chose among, the best first.
+        candidates: by image, where its receiver chose among several, ``[k, 3, H, W]``, the best
+            first.
     """
 
     original: Tensor
     received: Tensor
     captions: tuple[str, ...]
     words: tuple[str | None, ...] = ()
-    candidates: Tensor | None = None
+    candidates: Mapping[int, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

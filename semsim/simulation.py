@@ -398,4 +398,5 @@ def _pictures(record: SlotRecord, frame: pd.DataFrame, engine: Downlink) -> Pict
         f"user {row['user']}: {told(row)} at ρ = {row['rho_sent']:.4f}" for row in rows
     )
     words = tuple(engine.answer(row) for row in rows)
-    return Pictures(record.source.image.cpu(), record.received.cpu(), captions, words)
+    among = {user: images.cpu() for user, images in sorted(record.candidates.items())}
+    return Pictures(record.source.image.cpu(), record.received.cpu(), captions, words, among)

@@ -203,8 +203,8 @@ class Bench:
         captions = tuple(f"{value:.1f} dB" for value in rows["psnr_db"][:_SHOWN])
         sent, arrived = (part[:_SHOWN].cpu().contiguous() for part in (self.source.image, image))
         among = delivery.output.candidates
-        among = None if among is None else among[:_SHOWN].cpu().contiguous()
-        return Pictures(sent, arrived, captions, candidates=among)
+        first = {} if among is None else {0: among[0].cpu().contiguous()}
+        return Pictures(sent, arrived, captions, candidates=first)
 
 
 def _named_channels(scenario: LinkScenario) -> dict[str, PluginConfig]:

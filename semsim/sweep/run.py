@@ -25,6 +25,9 @@ from semsim.sweep.bench import Bench, Measured, Point
 from semsim.sweep.summary import summarise
 from semsim.types import Report
 
+#: Before the number of an image, what its receiver chose among.
+_AMONG = "candidates "
+
 
 def sweep(
     scenario: LinkScenario,
@@ -163,8 +166,7 @@ def _write(keep: Path, point: Point, measured: Measured) -> None:
     if measured.pictures is not None:
         shown = measured.pictures
         images = {"original": shown.original, "received": shown.received}
-        if shown.candidates is not None:
-            images["candidates"] = shown.candidates
+        images |= {f"{_AMONG}{i}": among for i, among in shown.candidates.items()}
         save_file(images, temporary, {"captions": json.dumps(shown.captions)})
         os.replace(temporary, path.with_suffix(".safetensors"))
     measured.rows.to_parquet(temporary, index=False)
@@ -181,7 +183,16 @@ def _read(keep: Path, point: Point) -> Measured | None:
         with safe_open(path.with_suffix(".safetensors"), "pt") as file:
             captions = tuple(json.loads(file.metadata()["captions"]))
             held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            pictures = Pictures(captions=captions, **held)
+        pictures = Pictures(
+            held["original"],
+            held["received"],
+            captions,
+            candidates={
+                int(name.removeprefix(_AMONG)): held[name]
+                for name in sorted(held)
+                if name.startswith(_AMONG)
+            },
+        )
     return Measured(pd.read_parquet(path), pictures)
 
 

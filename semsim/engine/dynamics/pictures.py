@@ -24,6 +24,7 @@ class FirstRequests:
         self._downlink = downlink
         self._slot: dict[int, int] = {}
         self._received: dict[int, tuple[torch.Tensor, str, str | None]] = {}
+        self._candidates: dict[int, torch.Tensor] = {}
 
     def look(self, record: SlotRecord) -> None:
         """Note what a slot brought."""
@@ -38,6 +39,8 @@ class FirstRequests:
                 said = f"{told(row)} after {row['delay_s']:.2g} s"
                 image = record.received[user].cpu()
                 self._received[user] = image, said, self._downlink.answer(row)
+                if user in record.candidates:
+                    self._candidates[user] = record.candidates[user].cpu()
 
     def pictures(self) -> Pictures:
         """Return the originals of those users who asked for any, beside what came."""
@@ -54,4 +57,5 @@ class FirstRequests:
             received.append(image)
             captions.append(f"user {user}: {said}")
         shown = torch.stack(originals).cpu(), torch.stack(received)
-        return Pictures(*shown, tuple(captions), tuple(words))
+        among = {users.index(user): images for user, images in self._candidates.items()}
+        return Pictures(*shown, tuple(captions), tuple(words), among)
