@@ -46,6 +46,13 @@ class Codecs:
             raise TypeError(f"{name} is no classical codec")
         return codec
 
+    def close(self) -> None:
+        """Give back the memory of codecs that hold big models; none can be used any more."""
+        for codec in self._built.values():
+            if (close := getattr(codec, "close", None)) is not None:
+                close()
+        self._built.clear()
+
     def weights(self) -> dict[str, str]:
         """Return the SHA-256 of all weights used, by codec and rate."""
         return {

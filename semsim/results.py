@@ -45,6 +45,7 @@ class Pictures:
             empty where all are images.
         candidates: by image, where its receiver chose among several, ``[k, 3, H, W]``, the best
             first.
+        sentences: by image, the one that was sent in its place and the one that arrived.
     """
 
     original: Tensor
@@ -52,6 +53,7 @@ class Pictures:
     captions: tuple[str, ...]
     words: tuple[str | None, ...] = ()
     candidates: Mapping[int, Tensor] = field(default_factory=dict)
+    sentences: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ def simulate(
         scenario = scenario.model_copy(update={"device": device})
     check_device(scenario.device)
     if isinstance(scenario, DownlinkScenario):
-        return DownlinkRun(scenario).run(report)
+        with closing(DownlinkRun(scenario)) as run:
+            return run.run(report)
     if isinstance(scenario, AdaptScenario):
         return run_adaptation(scenario, report)
     return sweep(scenario, report=report)
@@ -210,6 +212,10 @@ class DownlinkRun:
                 name, count = f"{label} {count}", count + 1
             named[name] = config
         return named
+
+    def close(self) -> None:
+        """Give back the memory of codecs; nothing can be sent any more."""
+        self.codecs.close()
 
     def run(self, report: Report) -> Results:
         """Send all slots under all allocators."""

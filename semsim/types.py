@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 #: ``(channels, height, width)`` of one source image.
 ImageShape: TypeAlias = tuple[int, int, int]
 Array: TypeAlias = NDArray[np.float64]
-#: What a receiver is after, which decides how its quality is measured: an image by its PSNR in dB,
-#: a label (the class of what the image shows) by top-1 accuracy, 0 to 1.
+#: What a receiver is after and how its quality is measured: an image by its PSNR in dB, a label
+#: (the class of what the image shows) by top-1 accuracy, 0 to 1.
 Delivers: TypeAlias = Literal["image", "label"]
 #: Told about progress: (steps done, steps in all, what is being done).
 Report: TypeAlias = Callable[[int, int, str], None]
@@ -73,8 +73,7 @@ class Csi:
     Attributes:
         snr: ``[B]`` linear Es/N0, as it was fed back.
         fading: ``[D, m]`` draws of the power gains |h|² of consecutive symbols: the law of the
-            fading, which both ends know, but not the gains of this transmission. ``None`` where
-            there is none to know.
+            fading, if any, which both ends know, but not the gains of this transmission.
     """
 
     snr: Tensor
@@ -114,12 +113,15 @@ class SymbolPayload:
 
     Where payloads differ in length, only the first ``lengths [B]`` (1 to ``n``) symbols of each row
     are sent and the rest are zeros. What tells the length belongs to ``side_bits``.
+
+    ``said`` are the sentences that a codec sends, for those who judge: no receiver sees them.
     """
 
     x: Tensor
     side_bits: int = 0
     lengths: Tensor | None = None
     side: Tensor | None = None
+    said: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,12 @@ class BitPayload:
 
     Where streams differ in length, only the first ``lengths [B]`` (1 to ``n``) of each row are sent
     and the rest are zeros. The length travels beside them: it is assumed to arrive, and is charged
-    as QPSK symbols of rate 1/2.
+    as QPSK symbols of rate 1/2. ``said`` is as of :class:`SymbolPayload`.
     """
 
     bits: Tensor
     lengths: Tensor | None = None
+    said: tuple[str, ...] | None = None
 
 
 Payload: TypeAlias = SymbolPayload | BitPayload
@@ -149,8 +152,7 @@ class Received:
         snr_measured: ``[B]`` linear Es/N0 of this very transmission before fading, from its noise.
         noise_samples: complex noise samples behind that measurement, per element.
         extra_uses: channel uses that each element took beside the ``n`` of ``x``: pilots, chips.
-        lengths: ``[B]`` symbols that were sent of each row, where payloads differ in length; the
-            rest of ``x`` is zeros then.
+        lengths: ``[B]`` symbols sent of each row, where payloads differ in length; zeros follow.
         side: ``[B, ...]`` what the side bits said.
     """
 
@@ -263,12 +265,14 @@ class Delivery:
         audit: of the air.
         rate: that was asked for.
         payload: ``[B]`` bits or symbols that the codec sent, at most ``rate.payload``.
+        said: the sentences that were sent, where a codec sends sentences.
     """
 
     output: Output
     audit: Audit
     rate: Rate
     payload: Tensor
+    said: tuple[str, ...] | None = None
 
 
 @runtime_checkable
@@ -357,7 +361,7 @@ class Product:
         model: which of the objective's models it is.
         sizes: configuration of the network, which its weights carry.
         codec: how a scenario names the plug-in of ``room``; ``"WEIGHTS"`` stands for its weights.
-        part: dotted name of the sub-module that the weights are of; the whole model where empty.
+        part: dotted name of the sub-module that they are of; the whole model where empty.
     """
 
     model: str

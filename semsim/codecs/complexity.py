@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ _BETWEEN_ACTIVATIONS = (
 def count_flops(module: Network, call: Callable[[Network], object]) -> float:
     """Count the operations (2 a multiply-add) of ``call(module)``.
 
-    The module is copied to the ``meta`` device, where shapes flow and nothing is computed, and
+    A copy without weights on the ``meta`` device, where shapes flow and nothing is computed, is
     counted as it is used, not as it learns: a batch normalisation refuses to learn from one value.
     """
     return float(_counted(module, call).get_total_flops())
@@ -41,7 +41,12 @@ def count_layer_flops(module: Network, call: Callable[[Network], object]) -> flo
 
 
 def _counted(module: Network, call: Callable[[Network], object]) -> FlopCounterMode:
-    shadow = copy.deepcopy(module).to("meta").eval().requires_grad_(False)
+    # Known to the copy before it begins, so that no weight is ever copied.
+    empty: dict[int, Any] = {
+        id(weight): nn.Parameter(torch.empty_like(weight, device="meta"), requires_grad=False)
+        for weight in module.parameters()
+    } | {id(buffer): torch.empty_like(buffer, device="meta") for buffer in module.buffers()}
+    shadow = copy.deepcopy(module, empty).to("meta").eval()
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         call(shadow)

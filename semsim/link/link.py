@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import torch
@@ -31,6 +31,25 @@ class LinkOptions(TypedDict, total=False):
     power: PowerRule | None
     fading: Tensor | None
     semantic_noise: Callable[[Source], Source] | None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A batch after the air.
+
+    Attributes:
+        output: of the receiver.
+        lost: ``[B]`` share of code blocks with an error.
+        side_uses: channel uses of the side information of each.
+        payload: ``[B]`` bits or symbols that were sent.
+        said: the sentences that were sent, where a codec sends sentences.
+    """
+
+    output: Output
+    lost: Tensor
+    side_uses: int
+    payload: Tensor
+    said: tuple[str, ...] | None = None
 
 
 class Link:
@@ -104,11 +123,9 @@ class Link:
         known = snr if reported_db is None else _linear(source, reported_db)
         air = Air(self.channel, snr, self.power)
         sent = source if self._semantic_noise is None else self._semantic_noise(source)
-        output, errors, side_uses, payload = self._send(
-            sent, Csi(known, self.fading), chosen, air, mcs
-        )
-        audit = air.audit(source.image[0].numel(), errors, side_uses)
-        return Delivery(output, audit, chosen, payload)
+        done = self._send(sent, Csi(known, self.fading), chosen, air, mcs)
+        audit = air.audit(source.image[0].numel(), done.lost, done.side_uses)
+        return Delivery(done.output, audit, chosen, done.payload, done.said)
 
     def choose(self, source: Source, rate: Rate | str | None) -> Rate:
         """Return the rate object for a rate, its name, or ``None`` (the highest offered)."""
@@ -134,10 +151,8 @@ class Link:
         ((plan, _),) = self.modem("cpu").plan(rate.payload, csi)
         return plan.uses
 
-    def _send(
-        self, source: Source, csi: Csi, rate: Rate, air: Air, mcs: int | None
-    ) -> tuple[Output, Tensor, int, Tensor]:
-        """Return the output, lost blocks' share ``[B]``, side information's uses, and payloads."""
+    def _send(self, source: Source, csi: Csi, rate: Rate, air: Air, mcs: int | None) -> Sent:
+        """Encode, send and decode a batch."""
         whole = torch.full((len(source),), rate.payload, device=csi.snr.device)
         payload = self.codec.encode(source, csi, rate)
         if isinstance(payload, BitPayload):
@@ -147,7 +162,8 @@ class Link:
             side_bits = 0 if payload.lengths is None else payload.bits.shape[1].bit_length()
             sent = whole if payload.lengths is None else payload.lengths
             received = replace(received, lengths=payload.lengths)
-            return self.codec.decode(received, csi, rate), lost, side_bits, sent
+            output = self.codec.decode(received, csi, rate)
+            return Sent(output, lost, side_bits, sent, payload.said)
         if mcs is not None:
             raise ValueError(f"mcs is {mcs}, but the codec sends symbols, which no modem codes")
         # Side information is charged as QPSK of rate 1/2: one bit a channel use.
@@ -155,7 +171,7 @@ class Link:
         heard = air.send(payload.x) if lengths is None else send_by_length(air, payload.x, lengths)
         sent = whole if lengths is None else lengths + payload.side_bits
         output = self.codec.decode(replace(heard, side=payload.side), csi, rate)
-        return output, torch.zeros_like(csi.snr), payload.side_bits, sent
+        return Sent(output, torch.zeros_like(csi.snr), payload.side_bits, sent, payload.said)
 
     def modem(self, device: str) -> DigitalModem:
         """Return the modem of bits; without one given, QPSK with rate-1/2 LDPC on ``device``."""

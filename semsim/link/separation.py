@@ -11,7 +11,7 @@ from semsim.codecs.classical.codec import Classical
 from semsim.link.adaptation import best_for_quality, plan_uses
 from semsim.link.air import Air, AirPart
 from semsim.link.coder import Plan
-from semsim.link.link import Link, LinkOptions
+from semsim.link.link import Link, LinkOptions, Sent
 from semsim.link.modem import DigitalModem, grouped
 from semsim.types import Channel, Csi, ImageShape, Output, Rate, Source
 
@@ -59,9 +59,7 @@ class Separation(Link):
         values = shape[0] * shape[1] * shape[2]
         return Rate(f"{uses} uses", shape, "symbols", uses, uses / values)
 
-    def _send(
-        self, source: Source, csi: Csi, rate: Rate, air: Air, mcs: int | None
-    ) -> tuple[Output, Tensor, int, Tensor]:
+    def _send(self, source: Source, csi: Csi, rate: Rate, air: Air, mcs: int | None) -> Sent:
         if mcs is not None:
             raise ValueError(f"mcs is {mcs}, but separation takes the MCS of the best quality")
         image = torch.empty_like(source.image)
@@ -79,7 +77,7 @@ class Separation(Link):
             image[rows], outage[rows] = output.image, output.outage
             lost[rows] = received.block_errors.to(lost.dtype) / received.blocks
         payload = torch.full((len(source),), rate.payload, device=lost.device)
-        return Output(image=image, outage=outage), lost, 0, payload
+        return Sent(Output(image=image, outage=outage), lost, 0, payload)
 
     def _plans(self, csi: Csi, rate: Rate) -> list[tuple[Plan, Tensor]]:
         table = self._digital.config.mcs_table

@@ -18,6 +18,7 @@ TEXT_FIGURES = (
     *(f"bleu_{n}" for n in ORDERS),
     "words_right",
     "attributes_right",
+    "attributes_said",
     "sentence_right",
 )
 
@@ -60,29 +61,44 @@ def words_right(sent: str, received: str) -> float:
     return sum(a == b for a, b in zip(target, found, strict=False)) / places if places else 1.0
 
 
-def _meaning(sent: str, received: str) -> float:
-    """Return the share of the scene's attributes delivered right; NaN outside the grammar."""
+def _meaning(true: str, told: str) -> float:
+    """Return the share of the scene's attributes told right; NaN outside the grammar."""
+    true, told = (" ".join(text.lower().split()) for text in (true, told))
     try:
-        parse(sent)
+        parse(true)
     except ValueError:
         return math.nan
-    return agreement(sent, received)
+    return agreement(true, told)
 
 
-def text_quality(sent: Sequence[str], received: Sequence[str]) -> dict[str, Tensor]:
+def text_quality(
+    said: Sequence[str], received: Sequence[str], true: Sequence[str] | None = None
+) -> dict[str, Tensor]:
     """Return ``[B]`` each: BLEU-1 to -4, shares of words, attributes and sentences right.
 
     Attributes are those of the scenes' grammar (:func:`semsim.data.scene_grammar.agreement`), and
-    are missing where no sentence that was sent is of it.
+    are missing where no true sentence is of it.
+
+    Args:
+        said: what was sent.
+        received: what arrived.
+        true: what it should have said, where the sender may be wrong: attributes are compared with
+            that, and those that the sender had right are told beside.
     """
     pairs = [
         (" ".join(one.lower().split()), " ".join(other.lower().split()))
-        for one, other in zip(sent, received, strict=True)
+        for one, other in zip(said, received, strict=True)
     ]
     found = {f"bleu_{n}": [bleu(*pair, n) for pair in pairs] for n in ORDERS}
     found["words_right"] = [words_right(*pair) for pair in pairs]
-    found["attributes_right"] = [_meaning(*pair) for pair in pairs]
+    found["attributes_right"] = [
+        _meaning(*pair) for pair in zip(said if true is None else true, received, strict=True)
+    ]
+    if true is not None:
+        found["attributes_said"] = [_meaning(*pair) for pair in zip(true, said, strict=True)]
     found["sentence_right"] = [float(one == other) for one, other in pairs]
-    if all(math.isnan(value) for value in found["attributes_right"]):
-        del found["attributes_right"]
-    return {name: torch.tensor(values) for name, values in found.items()}
+    return {
+        name: torch.tensor(values)
+        for name, values in found.items()
+        if not all(map(math.isnan, values))
+    }

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from semsim.report.dynamic_tables import is_dynamic
 from semsim.report.labels import short_labels
+from semsim.report.sentences import sentences
 from semsim.report.tables import departures
 from semsim.results import Pictures, Results
 
@@ -43,6 +44,8 @@ def figures(results: Results) -> dict[str, Figure]:
         made = {"images": images(results.pictures)} if results.pictures else {}
         if any(shown.candidates for shown in results.pictures.values()):
             made |= {"candidates": candidates(results.pictures)}
+        if told := {t: p for t, p in results.pictures.items() if p.sentences}:
+            made |= {"sentences": sentences(told)}
         if results.task == "downlink":
             if is_dynamic(results):
                 made |= {"dynamics": dynamics(results)}

@@ -11,6 +11,7 @@ from semsim.results import Results
 TEXT_TITLES = {
     "sentence_right": "Sentences that arrived right, in %,",
     "attributes_right": "Attributes of scenes delivered right, in %,",
+    "attributes_said": "Attributes that the sender's own sentence had right, in %,",
     "bleu_1": "BLEU-1 · 100",
     "bleu_4": "BLEU-4 · 100",
 }

@@ -19,6 +19,7 @@ from semsim.results import Results
 _TITLES = {
     "images": "What was sent and what arrived",
     "candidates": "What receivers chose among, the nearest first",
+    "sentences": "What was said and what was heard",
     "allocation": "Who got what",
     "dynamics": "Slot by slot",
     "sweep": "Over the grid",

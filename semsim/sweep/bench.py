@@ -28,7 +28,7 @@ from semsim.results import Pictures
 from semsim.rng import Streams
 from semsim.scenario import LinkScenario, LinkSystem
 from semsim.sweep.limits import Limits
-from semsim.types import Channel, Delivery, Output, Rate, Source
+from semsim.types import Channel, Delivery, Rate, Source
 from semsim.units import linear_to_db
 
 #: Most images of one point that the report shows.
@@ -117,6 +117,10 @@ class Bench:
         chosen = [named_rate(offered, name, self.scenario.name) for name in owner.rates]
         return [rate.name for rate in chosen or offered]
 
+    def close(self) -> None:
+        """Give back the memory of codecs; nothing can be measured any more."""
+        self.codecs.close()
+
     @torch.no_grad()
     def measure(self, point: Point) -> Measured:
         """Measure one point."""
@@ -204,7 +208,9 @@ class Bench:
         sent, arrived = (part[:_SHOWN].cpu().contiguous() for part in (self.source.image, image))
         among = delivery.output.candidates
         first = {} if among is None else {0: among[0].cpu().contiguous()}
-        return Pictures(sent, arrived, captions, candidates=first)
+        said, text = delivery.said, delivery.output.text
+        told = () if said is None or text is None else tuple(zip(said, text, strict=True))
+        return Pictures(sent, arrived, captions, candidates=first, sentences=told[:_SHOWN])
 
 
 def _named_channels(scenario: LinkScenario) -> dict[str, PluginConfig]:
@@ -233,8 +239,9 @@ def _labelled(rows: pd.DataFrame, point: Point) -> pd.DataFrame:
     return rows[[*first, *(name for name in rows if name not in first)]]
 
 
-def _quality(source: Source, output: Output) -> dict[str, torch.Tensor]:
-    """Return what can be measured on an output, by name."""
+def _quality(source: Source, delivery: Delivery) -> dict[str, torch.Tensor]:
+    """Return what can be measured on what arrived, by name."""
+    output, said = delivery.output, delivery.said
     image, logits = output.image, output.logits
     measured: dict[str, torch.Tensor] = {}
     if image is not None:
@@ -251,7 +258,9 @@ def _quality(source: Source, output: Output) -> dict[str, torch.Tensor]:
             raise ScenarioError(
                 f"source and codec do not fit: {error}; train the codec for the source's classes"
             ) from error
-    if output.text is not None and source.caption is not None:
+    if output.text is not None and said is not None:
+        measured |= text_quality(said, output.text, source.caption)
+    elif output.text is not None and source.caption is not None:
         measured |= text_quality(source.caption, output.text)
     if not measured and output.text is not None:
         raise ScenarioError(
@@ -274,7 +283,7 @@ def _rows(source: Source, delivery: Delivery) -> pd.DataFrame:
     """One row an image."""
     audit, outage = delivery.audit, delivery.output.outage
     columns = {
-        **_quality(source, delivery.output),
+        **_quality(source, delivery),
         "snr_measured_db": linear_to_db(audit.snr_measured),
         "transmit_power": audit.power,
         "channel_uses": audit.channel_uses.long(),

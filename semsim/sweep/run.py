@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -54,8 +54,13 @@ def sweep(
     """
     if workers < 1:
         raise ValueError(f"there must be at least one worker, got {workers}")
+    with closing(Bench(scenario)) as bench:
+        return _sweep(bench, workers, keep, report)
+
+
+def _sweep(bench: Bench, workers: int, keep: Path | None, report: Report) -> Results:
     started = time.perf_counter()
-    bench = Bench(scenario)
+    scenario = bench.scenario
     points = bench.points()
     seconds = {"build": time.perf_counter() - started}
     started = time.perf_counter()
@@ -167,7 +172,8 @@ def _write(keep: Path, point: Point, measured: Measured) -> None:
         shown = measured.pictures
         images = {"original": shown.original, "received": shown.received}
         images |= {f"{_AMONG}{i}": among for i, among in shown.candidates.items()}
-        save_file(images, temporary, {"captions": json.dumps(shown.captions)})
+        said = {"captions": shown.captions, "sentences": shown.sentences}
+        save_file(images, temporary, {name: json.dumps(texts) for name, texts in said.items()})
         os.replace(temporary, path.with_suffix(".safetensors"))
     measured.rows.to_parquet(temporary, index=False)
     os.replace(temporary, path)
@@ -182,6 +188,7 @@ def _read(keep: Path, point: Point) -> Measured | None:
     if path.with_suffix(".safetensors").exists():
         with safe_open(path.with_suffix(".safetensors"), "pt") as file:
             captions = tuple(json.loads(file.metadata()["captions"]))
+            pairs = tuple((said, got) for said, got in json.loads(file.metadata()["sentences"]))
             held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         pictures = Pictures(
             held["original"],
@@ -192,6 +199,7 @@ def _read(keep: Path, point: Point) -> Measured | None:
                 for name in sorted(held)
                 if name.startswith(_AMONG)
             },
+            sentences=pairs,
         )
     return Measured(pd.read_parquet(path), pictures)
 

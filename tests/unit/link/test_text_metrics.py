@@ -30,5 +30,14 @@ def test_shares_are_counted():
     assert found["bleu_4"].tolist()[::2] == [1.0, 0.0]
 
 
+def test_attributes_are_those_of_the_truth_and_words_those_that_were_sent():
+    true = "a small red ring at the top on white snow"
+    said = "a large red ring at the top on white snow"
+    found = text_quality((said, said), (said, true), (true, true))
+    assert found["words_right"].tolist() == pytest.approx([1.0, 0.9])
+    assert found["attributes_said"].tolist() == pytest.approx([0.8, 0.8])
+    assert found["attributes_right"].tolist() == pytest.approx([0.8, 1.0])
+
+
 def test_attributes_are_left_out_where_no_sentence_is_of_the_grammar():
     assert "attributes_right" not in text_quality(("hello world",), ("hello world",))

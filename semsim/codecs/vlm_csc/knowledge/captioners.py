@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsim.codecs import checkpoints
+from semsim.codecs.complexity import count_flops, on_meta
 from semsim.codecs.vlm_csc.knowledge import networks
 from semsim.codecs.vlm_csc.knowledge.config import (
     BlipConfig,
@@ -103,6 +105,16 @@ class _Captioner(ABC):
         network: nn.Module = self.model
         return network
 
+    @cached_property
+    def flops(self) -> float:
+        """Operations for one image; of writers, with their longest sentence."""
+        pixels = on_meta(*self.pixels(torch.zeros(1, 3, 8, 8)).shape, dtype=self.model.dtype)
+        return count_flops(self.network, lambda m: m(pixel_values=pixels, **self._longest()))
+
+    def _longest(self) -> dict[str, Tensor]:
+        """Return what a network takes beside pixels to write its longest sentence."""
+        return {}
+
     @torch.inference_mode()
     def caption(self, image: Tensor) -> tuple[str, ...]:
         """Return a sentence for each of ``image [B, 3, H, W]``, floats in 0..1."""
@@ -156,6 +168,9 @@ class _Writer(_Captioner):
         sizes = self._sizes or TransformerSizes()
         self._tokenizer = word_tokenizer(self.words, sizes.tokens)
         return built
+
+    def _longest(self) -> dict[str, Tensor]:
+        return {"input_ids": on_meta(1, self.config.max_tokens, dtype=torch.long)}
 
     def _describe(self, pixels: Tensor) -> Sequence[str]:
         config = self.config

@@ -28,6 +28,11 @@ class Generated:
 class Captioner(Protocol):
     """Image to sentence: the sender's knowledge base."""
 
+    @property
+    def flops(self) -> float:
+        """Operations for one image and its longest sentence."""
+        ...
+
     def caption(self, image: Tensor) -> tuple[str, ...]:
         """Return a sentence for each of ``image [B, 3, H, W]``, floats in 0..1."""
         ...
@@ -40,6 +45,11 @@ class Captioner(Protocol):
 @runtime_checkable
 class Generator(Protocol):
     """Sentence to image: the receiver's knowledge base."""
+
+    @property
+    def flops(self) -> float:
+        """Operations for one image."""
+        ...
 
     def generate(
         self, sentences: Sequence[str], shape: ImageShape, seeds: Sequence[int]

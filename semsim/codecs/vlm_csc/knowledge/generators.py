@@ -8,6 +8,7 @@ The pipeline draws at its own size; the image is resized to the one that is aske
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsim.codecs import checkpoints
+from semsim.codecs.complexity import count_flops, on_meta
 from semsim.codecs.vision_language import need
 from semsim.codecs.vlm_csc.knowledge.config import StableDiffusionConfig
 from semsim.codecs.vlm_csc.knowledge.contracts import Generated
@@ -101,6 +103,21 @@ class StableDiffusion:
     def network(self) -> nn.Module:
         """The networks that make images."""
         return nn.ModuleDict({name: getattr(self._pipeline, name) for name in _NETWORKS})
+
+    @cached_property
+    def flops(self) -> float:
+        """Operations for one image; a filter of indecent images is not counted."""
+        pipe, dtype = self._pipeline, self._pipeline.unet.dtype
+        words = on_meta(1, pipe.tokenizer.model_max_length, dtype=torch.long)
+        told = on_meta(1, words.shape[1], pipe.unet.config.cross_attention_dim, dtype=dtype)
+        side = pipe.unet.config.sample_size
+        latents = on_meta(1, pipe.unet.config.in_channels, side, side, dtype=dtype)
+        reading = count_flops(pipe.text_encoder, lambda m: m(words))
+        step = count_flops(pipe.unet, lambda m: m(latents, 0, told))
+        drawing = count_flops(pipe.vae, lambda m: m.decode(latents))
+        # With guidance, everything is done for the sentence and for none.
+        passes = 2 if self.config.guidance > 1 else 1
+        return passes * (reading + self.config.steps * step) + drawing
 
     def save(self, folder: str) -> None:
         """Write the pipeline as diffusers does; `pretrained: FOLDER` loads it."""
