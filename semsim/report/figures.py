@@ -109,7 +109,7 @@ def images(pictures: dict[str, Pictures]) -> Figure:
 def candidates(pictures: dict[str, Pictures]) -> Figure:
     """Draw every image whose receiver chose among several and, beside it, what it chose among."""
     lines = [
-        (title, shown.original[i], among)
+        (f"{title}, {shown.captions[i]}", shown.original[i], among)
         for title, shown in pictures.items()
         for i, among in shown.candidates.items()
     ]
