@@ -33,7 +33,7 @@ EXPERIMENT = Experiment(
     paper=PAPER,
     item="Fig. 11",
     takes={
-        "small": "about 3 minutes on two cores, once for Fig. 11 and 12",
+        "small": "about a minute on two cores, once for Fig. 11 and 12",
         "paper": "minutes after mmsemcom-fig7, whose trainings and banks it shares",
     },
     measure=measure,

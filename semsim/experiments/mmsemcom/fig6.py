@@ -31,6 +31,8 @@ from semsim.statistics import mean_interval
 from semsim.types import Source
 
 SNR_DB = 10.0
+#: What counts as nearer than a random image of the class.
+_NEARER_DB = 1.0
 #: Images of each class that are shown.
 _SHOWN = 2
 
@@ -106,7 +108,8 @@ def _like(tables: Tables) -> Verdict:
         for own in (SEQUENTIAL, SIMULTANEOUS):
             mean, half = mean_interval((wide[own] - wide[RANDOM]).to_numpy())
             because = f"{own} is {mean:+.2f} ± {half:.2f} dB over a random choice ({dataset})"
-            verdicts.append(of_leads(pd.Series([mean]), pd.Series([half]), because))
+            lead = pd.Series([mean - _NEARER_DB])
+            verdicts.append(of_leads(lead, pd.Series([half]), because))
     return together(verdicts)
 
 
@@ -124,8 +127,8 @@ EXPERIMENT = Experiment(
     plot=plot,
     claims=(
         Claim(
-            "what both ways deliver looks like what was sent (by eye in the paper; judged: nearer "
-            "by PSNR than a random image of the class)",
+            "what both ways deliver looks like what was sent (by eye in the paper; judged: 1 dB "
+            "nearer than a random image of the class)",
             "Section VI-B, Fig. 6",
             _like,
         ),

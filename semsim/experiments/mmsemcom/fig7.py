@@ -26,7 +26,7 @@ from semsim.report.cells import Table
 
 _LOW_DB = tuple(snr for snr in SNRS_DB if snr <= 6)
 #: How long the sweep takes that Fig. 7 to 10 share.
-TAKES = "about 10 minutes on two cores, once for Fig. 7 to 10"
+TAKES = "about 5 minutes on two cores, once for Fig. 7 to 10"
 TAKES_AT_FULL_SCALE = "generators, banks of 10,000 images and rivals on two data sets: days on GPUs"
 
 

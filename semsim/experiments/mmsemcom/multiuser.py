@@ -115,8 +115,11 @@ def user_figure(measured: Measured, similarity: bool) -> Figure:
     grid = figure.subplots(len(sets), 2, squeeze=False, sharey="row")
     for panels, dataset in zip(grid, sets, strict=True):
         part = users[users["dataset"] == dataset]
-        ways = {"user": part[part["shared"] == PAIR], "shared": part.assign(user=0)}
-        for panel, (by, rows) in zip(panels, ways.items(), strict=True):
+        ways = (
+            ("user", PAIR, part[part["shared"] == PAIR]),
+            ("shared", "mean over the users", part.assign(user=0)),
+        )
+        for panel, (by, title, rows) in zip(panels, ways, strict=True):
             found = curves(rows, similarity)
             for i, ((system, way), line) in enumerate(found.groupby(["system", by], sort=False)):
                 x, mean, half = (line[name] for name in ("snr_db", "mean", "half_width"))
@@ -125,7 +128,7 @@ def user_figure(measured: Measured, similarity: bool) -> Figure:
                     x, mean, half, color=f"C{i}", marker="o", ms=3, capsize=2,
                     label=f"{system}, {name}",
                 )  # fmt: skip
-            panel.set(xlabel="SNR of a chip in dB", title=f"{dataset}, {by}")
+            panel.set(xlabel="SNR of a chip in dB", title=f"{dataset}, {title}")
             panel.legend(frameon=False, fontsize=7)
         panels[0].set(ylabel=FIGURES[judged_by(part, similarity)])
     return figure

@@ -383,7 +383,7 @@ EXPERIMENT = Experiment(
     paper=PAPER,
     item="Table I, eq. (31) to (34)",
     takes={
-        "small": "about 3 minutes on two cores, and 2 GB of memory",
+        "small": "about 2 minutes on two cores, and 2 GB of memory",
         "paper": "minutes after mmsemcom-fig7, on the GPU to be judged",
     },
     measure=measure,

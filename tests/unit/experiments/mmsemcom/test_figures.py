@@ -11,8 +11,9 @@ import torch
 
 from semsim.experiments.catalogue import find
 from semsim.experiments.definition import Measured, Setting
-from semsim.experiments.mmsemcom import fig5, multiuser, table1
+from semsim.experiments.mmsemcom import fig5, fig6, multiuser, table1
 from semsim.experiments.mmsemcom.systems import SEQUENTIAL, SIMULTANEOUS, DataSet
+from semsim.experiments.mmsemcom.yardsticks import RANDOM
 from semsim.experiments.run import reproduce, tables
 from tests.unit.codecs.mmsemcom.conftest import MODEL, SAMPLER
 
@@ -116,3 +117,29 @@ def test_table1_counts_and_times(
     # Eq. (31) and (32) at 2 prompts of 16 values, 6 image features, 8 fused ones.
     assert sent["bytes"].to_dict() == {SEQUENTIAL: 4 * (2 * 16 + 6), SIMULTANEOUS: 4 * 8}
     assert sent["channel_uses"].to_dict() == {SEQUENTIAL: 20, SIMULTANEOUS: 5}
+
+
+def _attention(on_it: float) -> pd.DataFrame:
+    rows = [{"dataset": "d", "image": i, "on_it": on_it + 0.01 * (-1) ** i} for i in range(8)]
+    return pd.DataFrame(rows).assign(prompt="bag", covered=0.4)
+
+
+def test_focus_is_more_than_a_trace() -> None:
+    outcomes = [
+        fig5._focused({"weights": _attention(share)}).outcome for share in (0.7, 0.45, 0.405)
+    ]
+    assert outcomes == ["holds", "cannot be told at this scale", "does not hold"]
+    nobody = _attention(0.7).assign(covered=np.nan)
+    assert fig5._focused({"weights": nobody}).outcome == "cannot be told at this scale"
+
+
+def test_nearer_is_by_a_decibel() -> None:
+    def judged(lead_db: float) -> str:
+        rows = [
+            {"dataset": "d", "image": i, "system": system, "psnr_db": 15 + lead * (1 + 0.01 * i)}
+            for system, lead in ((SEQUENTIAL, lead_db), (SIMULTANEOUS, lead_db), (RANDOM, 0.0))
+            for i in range(6)
+        ]
+        return fig6._like({"fig6": pd.DataFrame(rows)}).outcome
+
+    assert [judged(lead_db) for lead_db in (3.0, 0.5)] == ["holds", "does not hold"]
