@@ -45,7 +45,8 @@ class Pictures:
             empty where all are images.
         candidates: by image, where its receiver chose among several, ``[k, 3, H, W]``, the best
             first.
-        sentences: by image, the one that was sent in its place and the one that arrived.
+        sentences: by image, the one that was sent in its place and the one that arrived; ``None``
+            where the image itself travelled, empty where nobody tells.
     """
 
     original: Tensor
@@ -53,7 +54,7 @@ class Pictures:
     captions: tuple[str, ...]
     words: tuple[str | None, ...] = ()
     candidates: Mapping[int, Tensor] = field(default_factory=dict)
-    sentences: tuple[tuple[str, str], ...] = ()
+    sentences: tuple[tuple[str, str] | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from semsim.engine.downlink import Downlink, SlotRecord
 from semsim.engine.dynamics.downlink import DynamicDownlink
 from semsim.engine.dynamics.figures import figures_of
 from semsim.engine.dynamics.pictures import FirstRequests
-from semsim.engine.judging import NO_LABELS, qualities, told
+from semsim.engine.judging import NO_LABELS, qualities, sentences, told
 from semsim.engine.topology import Places, draw_bearings_rad, draw_places
 from semsim.engine.traffic import UserSources
 from semsim.errors import ScenarioError
@@ -405,4 +405,6 @@ def _pictures(record: SlotRecord, frame: pd.DataFrame, engine: Downlink) -> Pict
     )
     words = tuple(engine.answer(row) for row in rows)
     among = {user: images.cpu() for user, images in sorted(record.candidates.items())}
-    return Pictures(record.source.image.cpu(), record.received.cpu(), captions, words, among)
+    pairs = tuple(sentences(row) for row in rows)
+    image, received = record.source.image.cpu(), record.received.cpu()
+    return Pictures(image, received, captions, words, among, pairs)

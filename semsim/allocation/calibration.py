@@ -38,7 +38,10 @@ class RatePoint(Strict):
 
 
 class CurveFit(Strict):
-    """The curve at one SNR; nothing is fitted where fewer than two rates arrived."""
+    """The curve at one SNR: of a codec with one rate its quality, without a slope.
+
+    Nothing is fitted where only one of several rates arrived, or none.
+    """
 
     snr_db: float
     offset: float | None
@@ -119,13 +122,18 @@ class Calibration(Strict):
                 "use it: calibrate at a higher SNR or on a channel that does not fade, or leave "
                 "out a rate that is too low for some of the images"
             )
-        if best.fitted.slope <= 0:
+        if best.fitted.slope <= 0 and len(best.points) > 1:
             raise SemsimError(
                 f"{QUALITIES[self.delivers]} does not rise with ρ (slope {best.fitted.slope:.3f} "
                 f"at {best.snr_db:g} dB), so that allocation has nothing to weigh: leave out the "
                 "rates that bring nothing, or train them longer"
             )
         return best.fitted
+
+    @property
+    def endless(self) -> bool:
+        """Whether more quality is to be expected beyond the last rate."""
+        return self.delivers == "image" and self.curve.slope > 0
 
     @property
     def images_text(self) -> str:
@@ -138,6 +146,9 @@ def fitted(snr_db: float, points: tuple[RatePoint, ...]) -> CurveFit:
     points = tuple(sorted(points, key=lambda point: point.rho))
     arrived = [point for point in points if not point.lost]
     rho = [point.rho for point in arrived]
+    if len(points) == len(arrived) == 1:
+        offset = round(arrived[0].quality, _DECIMALS)
+        return CurveFit(snr_db=snr_db, offset=offset, slope=0.0, rmse=None, r2=None, points=points)
     if len(set(rho)) < 2:
         return CurveFit(snr_db=snr_db, offset=None, slope=None, rmse=None, r2=None, points=points)
     found = fit(rho, [point.quality for point in arrived])

@@ -93,15 +93,14 @@ def quality_curve(
 
 
 def _ends(curves: Sequence[Calibration]) -> Values:
-    """Return the ρ at which curves end, ``[N]``: those of accuracy do, at the last rate."""
-    if all(curve.delivers == "image" for curve in curves):
-        return math.inf
-    return np.array(
+    """Return the ρ at which curves end, ``[N]``: accuracy's, and those of one rate, at the last."""
+    ends = np.array(
         [
-            math.inf if curve.delivers == "image" else max(p.rho for p in curve.fits[0].points)
+            math.inf if curve.endless else max(p.rho for p in curve.fits[0].points)
             for curve in curves
         ]
     )
+    return math.inf if np.isinf(ends).all() else ends
 
 
 def _only_images(users: Sequence[CodecInUse], chosen: object) -> None:

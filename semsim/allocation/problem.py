@@ -181,13 +181,16 @@ class Problem:
         return grid
 
     def _rho_min(self, users: int) -> Array:
-        """Return the ρ ``[N]`` of the promised quality, 0 without a promise."""
+        """Return the ρ ``[N]`` of the promised quality, or of a codec's only rate, else 0."""
+        slopes, rho_max = self.curve.slopes(users), np.broadcast_to(self.rho_max, users)
+        only: Array = np.where(slopes == 0, rho_max, 0.0)
         if self.config.least_quality is None:
-            return np.zeros(users)
+            return only
         promised = self._for_users("least_quality", self.config.least_quality, users)
-        slopes = self.curve.slopes(users)
-        rho: Array = np.exp((promised - self.curve.offset) / slopes)
-        rho_max = np.broadcast_to(self.rho_max, users)
+        missing = promised - self.curve.offset
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rho = np.exp(missing / slopes)
+        rho = np.where(slopes == 0, np.where(missing > 0, math.inf, only), rho)
         beyond = np.flatnonzero(rho > rho_max)
         if beyond.size:
             user = int(beyond[0])

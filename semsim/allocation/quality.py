@@ -25,11 +25,13 @@ class QualityCurve:
         slope: b, what a factor e in ρ brings: one for all users, or ``[N]``.
         origin: where the curve comes from, for reports.
         highest: the ρ beyond which quality rises no more, one for all or ``[N]``. Accuracy is 1 at
-            most, and a line would pass that: its curve ends at the codec's highest rate.
+            most, and a line would pass that: its curve ends at the codec's highest rate. A user
+            whose codec has one rate has no slope, and its curve begins and ends at that rate.
 
     Raises:
         ValueError: if the two have different shapes or a value is not finite, or a slope is not
-            positive: Algorithm 1 needs a quality that is concave and rises with ρ.
+            positive, but for one rate: Algorithm 1 needs a quality that is concave and rises with
+            ρ.
     """
 
     offset: Values
@@ -46,7 +48,8 @@ class QualityCurve:
             )
         if not (np.isfinite(self.offset).all() and np.isfinite(self.slope).all()):
             raise ValueError("offset and slope must be finite")
-        if not np.greater(self.slope, 0).all():
+        flat = np.equal(self.slope, 0) & np.isfinite(self.highest)
+        if not (np.greater(self.slope, 0) | flat).all():
             raise ValueError(
                 f"slope must be positive, got {np.min(self.slope):g}: a codec whose quality "
                 "does not rise with ρ leaves nothing to allocate"
@@ -59,8 +62,9 @@ class QualityCurve:
             AllocationError: if the curves are those of another number of users.
         """
         self._check(rho.shape[-1])
-        with np.errstate(divide="ignore"):
-            predicted: Array = self.offset + self.slope * np.log(np.minimum(rho, self.highest))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gained = self.slope * np.log(np.minimum(rho, self.highest))
+        predicted: Array = self.offset + np.where(rho > 0, gained, -np.inf)
         return predicted
 
     def slopes(self, users: int) -> Array:
@@ -86,7 +90,11 @@ def line(offset: float, slope: float) -> str:
 
     >>> line(41.22, 3.035)
     'Q = 41.22 + 3.035 ln ρ'
+    >>> line(41.22, 0.0)
+    'Q = 41.22'
     """
+    if slope == 0:
+        return f"Q = {offset:.2f}"
     return f"Q = {offset:.2f} {'-' if slope < 0 else '+'} {abs(slope):.3f} ln ρ"
 
 

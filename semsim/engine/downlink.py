@@ -223,8 +223,8 @@ class Downlink:
         sent = self._send(
             self._images, everybody, allocation.rho, snr_db, reported_db, allocation.mcs
         )
-        for name in sent.rows[0]:
-            columns[name] = [sent.rows[user][name] for user in everybody]
+        for name in dict.fromkeys(name for user in everybody for name in sent.rows[user]):
+            columns[name] = [sent.rows[user].get(name) for user in everybody]
         self._charge(columns, allocation)
         if self._adapt is not None:
             self._tune(self._adapt, columns, allocation)

@@ -17,6 +17,8 @@ from semsim.units import linear_to_db
 
 #: Measured on images, and on labels; NaN where a user gets the other.
 OF_IMAGES, OF_LABELS = ("psnr_db", "ssim"), ("accuracy", "label", "predicted")
+#: Of images that travelled as sentences: the one that was sent, and the one that arrived.
+OF_SENTENCES = ("said", "heard")
 #: The one that the utility counts.
 COUNTED: dict[Delivers, str] = {"image": "psnr_db", "label": "accuracy"}
 
@@ -42,6 +44,12 @@ def told(row: Mapping[str, Any]) -> str:
     return f"class {row['predicted']:.0f}, sent {row['label']:.0f}"
 
 
+def sentences(row: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the sentence that a user was sent in an image's place and the one that arrived."""
+    said, heard = (row.get(name) for name in OF_SENTENCES)
+    return (said, heard) if isinstance(said, str) and isinstance(heard, str) else None
+
+
 def is_image(row: Mapping[str, Any]) -> bool:
     """Tell of one user's delivery whether it is an image."""
     return math.isnan(row.get("label", math.nan))
@@ -53,7 +61,8 @@ def measure(
     """Return the images that arrived and one row a transmission: quality and audit.
 
     Bits arrive in blocks without error; of an image in outage, none do. Codecs that send symbols
-    have no bits to count.
+    have no bits to count. Where an image travelled as a sentence, its row has the one that was sent
+    and the one that arrived.
 
     Args:
         source: what was sent, ``[B, 3, H, W]``.
@@ -94,6 +103,9 @@ def measure(
         "rho_air": rate.rho * delivery.payload.double() / rate.payload,
     }
     values = {name: column.tolist() for name, column in columns.items()}
+    if delivery.said is not None and delivery.output.text is not None:
+        texts = (list(delivery.said), list(delivery.output.text))
+        values |= dict(zip(OF_SENTENCES, texts, strict=True))
     fixed = {"rate": rate.name, "rho_sent": rate.rho}
     return image, [
         fixed | {name: column[i] for name, column in values.items()} for i in range(len(source))

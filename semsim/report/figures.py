@@ -44,7 +44,7 @@ def figures(results: Results) -> dict[str, Figure]:
         made = {"images": images(results.pictures)} if results.pictures else {}
         if any(shown.candidates for shown in results.pictures.values()):
             made |= {"candidates": candidates(results.pictures)}
-        if told := {t: p for t, p in results.pictures.items() if p.sentences}:
+        if told := {t: p for t, p in results.pictures.items() if any(p.sentences)}:
             made |= {"sentences": sentences(told)}
         if results.task == "downlink":
             if is_dynamic(results):

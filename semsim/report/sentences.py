@@ -49,9 +49,9 @@ def marked(said: str, heard: str) -> list[tuple[str, bool]]:
 def sentences(pictures: Mapping[str, Pictures]) -> Figure:
     """Draw the first images of each title: sent, what was said, what was heard, drawn again."""
     shown = [
-        (title, one, i)
+        (title, one, i, told)
         for title, one in zip(short_labels(pictures).values(), pictures.values(), strict=True)
-        for i in range(min(_EACH, len(one.sentences)))
+        for i, told in _first(one)
     ]
     height = 1.3 * len(shown) + 0.3
     figure = Figure(figsize=(9.6, height))
@@ -63,8 +63,7 @@ def sentences(pictures: Mapping[str, Pictures]) -> Figure:
     heads = ("sent", "what the sender said", "what the receiver heard", "drawn again")
     for axis, head in zip(axes[0], heads, strict=True):
         axis.set_title(head, fontsize=8.5, fontweight="bold")
-    for row, (title, one, i) in zip(axes, shown, strict=True):
-        said, heard = one.sentences[i]
+    for row, (title, one, i, (said, heard)) in zip(axes, shown, strict=True):
         for axis, image in ((row[0], one.original[i]), (row[3], one.received[i])):
             pixels = np.asarray(image).transpose(1, 2, 0).clip(0, 1)
             axis.imshow((255 * pixels).round().astype(np.uint8), interpolation="nearest")
@@ -72,6 +71,12 @@ def sentences(pictures: Mapping[str, Pictures]) -> Figure:
         _write(row[2], marked(said, heard))
         row[2].text(0.02, 0.02, title, fontsize=7, color="gray", transform=row[2].transAxes)
     return figure
+
+
+def _first(pictures: Pictures) -> list[tuple[int, tuple[str, str]]]:
+    """Return the first images that travelled as sentences, by place, with these."""
+    told = [(i, pair) for i, pair in enumerate(pictures.sentences) if pair is not None]
+    return told[:_EACH]
 
 
 def _write(axis: Axes, words: list[tuple[str, bool]]) -> None:

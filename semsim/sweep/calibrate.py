@@ -29,6 +29,8 @@ def calibrate(
 ) -> tuple[Results, Calibration]:
     """Measure every rate of the scenario's codecs at every SNR and fit Q = a + b ln ρ at each.
 
+    Of a single rate, Q is its quality and b is 0: allocation leaves it where it is.
+
     Q is the PSNR of codecs that deliver images and the top-1 accuracy of those that deliver labels.
     The rates of several codecs make one curve together.
 
@@ -103,7 +105,7 @@ def _check(rates: list[Rate]) -> None:
             "some of the codecs send bits and others symbols, whose ρ mean different things; "
             "calibrate them apart"
         )
-    if len({rate.rho for rate in rates}) < 2:
+    if len(rates) > 1 and len({rate.rho for rate in rates}) < 2:
         (height, width), names = rates[0].shape[1:], ", ".join(rate.name for rate in rates)
         raise ScenarioError(
             f"all rates ({names}) have the same ρ for images of {height}×{width}, and a curve over "

@@ -188,7 +188,8 @@ def _read(keep: Path, point: Point) -> Measured | None:
     if path.with_suffix(".safetensors").exists():
         with safe_open(path.with_suffix(".safetensors"), "pt") as file:
             captions = tuple(json.loads(file.metadata()["captions"]))
-            pairs = tuple((said, got) for said, got in json.loads(file.metadata()["sentences"]))
+            told = json.loads(file.metadata()["sentences"])
+            pairs = tuple(None if pair is None else (pair[0], pair[1]) for pair in told)
             held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         pictures = Pictures(
             held["original"],

@@ -19,7 +19,7 @@ from semsim.engine.dynamics.energy import charge
 from semsim.engine.dynamics.queue import Queues, drop, empty, overdue, push
 from semsim.engine.dynamics.service import Offer, Served, serve
 from semsim.engine.dynamics.world import World
-from semsim.engine.judging import OF_IMAGES, OF_LABELS, qualities
+from semsim.engine.judging import OF_IMAGES, OF_LABELS, OF_SENTENCES, qualities
 from semsim.engine.topology import Places
 from semsim.engine.traffic import UserSources
 from semsim.errors import AllocationError
@@ -165,6 +165,7 @@ class DynamicDownlink(Downlink):
         shown = [sent.rows.get(user, {}) for user in range(users)]
         nan = np.full(users, math.nan)
         measured = (*_MEASURED, *(OF_LABELS if "label" in self.gets else ()))
+        texts = [name for name in OF_SENTENCES if any(name in row for row in shown)]
         columns: dict[str, list[Any]] = {
             "slot": [self._slot] * users,
             "user": list(range(users)),
@@ -196,6 +197,7 @@ class DynamicDownlink(Downlink):
             "delay_s": np.where(delivered, delay_s, nan).tolist(),
             "energy_j": served.energy_j.tolist(),
             **{name: [row.get(name, math.nan) for row in shown] for name in measured},
+            **{name: [row.get(name) for row in shown] for name in texts},
             "outage": [row.get("outage", False) for row in shown],
             **self._battery_columns(served),
         }

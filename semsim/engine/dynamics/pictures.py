@@ -6,7 +6,7 @@ import torch
 
 from semsim.engine.downlink import SlotRecord
 from semsim.engine.dynamics.downlink import DynamicDownlink
-from semsim.engine.judging import told
+from semsim.engine.judging import sentences, told
 from semsim.results import Pictures
 
 #: What is shown of an image that never came.
@@ -25,6 +25,7 @@ class FirstRequests:
         self._slot: dict[int, int] = {}
         self._received: dict[int, tuple[torch.Tensor, str, str | None]] = {}
         self._candidates: dict[int, torch.Tensor] = {}
+        self._sentences: dict[int, tuple[str, str] | None] = {}
 
     def look(self, record: SlotRecord) -> None:
         """Note what a slot brought."""
@@ -41,6 +42,7 @@ class FirstRequests:
                 self._received[user] = image, said, self._downlink.answer(row)
                 if user in record.candidates:
                     self._candidates[user] = record.candidates[user].cpu()
+                self._sentences[user] = sentences(row)
 
     def pictures(self) -> Pictures:
         """Return the originals of those users who asked for any, beside what came."""
@@ -58,4 +60,5 @@ class FirstRequests:
             captions.append(f"user {user}: {said}")
         shown = torch.stack(originals).cpu(), torch.stack(received)
         among = {users.index(user): images for user, images in self._candidates.items()}
-        return Pictures(*shown, tuple(captions), tuple(words), among)
+        pairs = tuple(self._sentences.get(user) for user in users)
+        return Pictures(*shown, tuple(captions), tuple(words), among, pairs)

@@ -109,6 +109,15 @@ def test_two_rates_make_an_exact_line(tmp_path: Path) -> None:
     assert "neither RMSE nor R² is defined" in " ".join(result.output.split())
 
 
+def test_one_rate_has_a_quality_and_no_slope(tmp_path: Path) -> None:
+    result = invoke(tmp_path, codec(RHOS[1]), "--snr", "8", "--curve", str(tmp_path / "c.yaml"))
+    assert result.exit_code == 0, result.output
+    found = read(tmp_path / "c.yaml")
+    (point,) = found.fits[0].points
+    assert (found.curve.offset, found.curve.slope) == (point.quality, 0.0)
+    assert not found.endless
+
+
 def test_the_rates_of_several_codecs_make_one_curve(tmp_path: Path) -> None:
     names = ("--snr", "8", "--curve", str(tmp_path / "c.yaml"))
     result = invoke(tmp_path, codec(RHOS[0]), codec(RHOS[2]), *names)
@@ -121,7 +130,10 @@ def test_the_rates_of_several_codecs_make_one_curve(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((codec(0.1), "--snr", "8"), r"two or more, better three.*list several scalings"),
+        (
+            (codec(0.1), codec(0.1).replace("webp", "jpeg"), "--snr", "8"),
+            r"two or more, better three.*list several scalings",
+        ),
         (
             (codec(), "--snr", "-4"),
             r"at -4 dB, the highest SNR, not all .*\(3 lost\).*at a higher SNR",
