@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from semsim.channels.config import AwgnConfig
 from semsim.codecs.mmsemcom.codec import Mmsemcom
@@ -131,3 +132,17 @@ def test_complexity_adds_up_as_in_the_paper() -> None:
     work = Work(text=5, image=7, fusion=3, draw=100, d_text=48, d_image=6, d_fusion=8)
     assert work.sequential(10, 2) == 11 * 5 + 3 * 7 + 1000 + (10 * 48 + 2 * 6)
     assert work.simultaneous(10) == 11 * 12 + 1000 + 30 + 80
+
+
+def test_rates_may_be_left_out(config: MmsemcomConfig) -> None:
+    fields = config.model_dump(exclude={"model"})
+    offered = {}
+    for rates in (("sequential", "image"), ("simultaneous",)):
+        made = MmsemcomConfig(**{**fields, "rates": rates}).build()
+        offered[rates] = [rate.name for rate in made.rates((3, 16, 16))]
+    assert offered == {
+        ("sequential", "image"): ["image", "sequential"],
+        ("simultaneous",): ["simultaneous"],
+    }
+    with pytest.raises(ValidationError, match="comes twice"):
+        MmsemcomConfig(**{**fields, "rates": ("image", "image")})
