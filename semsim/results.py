@@ -13,7 +13,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,7 +43,8 @@ class Pictures:
         captions: one line an image.
         words: by image, the label that arrived in the place of one; ``None`` where an image did,
             empty where all are images.
-        candidates: ``[N, k, 3, H, W]``, what the receiver chose among, the best first.
+        candidates: by image, where its receiver chose among several, ``[k, 3, H, W]``, the best
+            first.
         sentences: by image, the one that was sent in its place and the one that arrived; ``None``
             where the image itself travelled, empty where nobody tells.
     """
@@ -52,7 +53,7 @@ class Pictures:
     received: Tensor
     captions: tuple[str, ...]
     words: tuple[str | None, ...] = ()
-    candidates: Tensor | None = None
+    candidates: Mapping[int, Tensor] = field(default_factory=dict)
     sentences: tuple[tuple[str, str] | None, ...] = ()
 
 

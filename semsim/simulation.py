@@ -404,6 +404,7 @@ def _pictures(record: SlotRecord, frame: pd.DataFrame, engine: Downlink) -> Pict
         f"user {row['user']}: {told(row)} at ρ = {row['rho_sent']:.4f}" for row in rows
     )
     words = tuple(engine.answer(row) for row in rows)
+    among = {user: images.cpu() for user, images in sorted(record.candidates.items())}
     pairs = tuple(sentences(row) for row in rows)
     image, received = record.source.image.cpu(), record.received.cpu()
-    return Pictures(image, received, captions, words, sentences=pairs)
+    return Pictures(image, received, captions, words, among, pairs)

@@ -142,6 +142,9 @@ class TorchvisionConfig(SourceConfig):
 
     kind: Literal["torchvision"] = "torchvision"
     dataset: Literal["cifar10", "cifar100", "stl10", "fashion_mnist"]
+    classes: Annotated[tuple[str, ...], AfterValidator(_all_different)] = ()
+    """Which of its classes to take, by the data set's own names; an image's label is then its place
+    in this list. The default is all of them."""
     split: Literal["train", "test"] = "test"
     root: Path | None = None
     """Where the files are or go; the default is ``~/.cache/semsim/datasets``."""

@@ -15,6 +15,7 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 from semsim.data.config import TorchvisionConfig
 from semsim.data.labelled import LabelledImages
 from semsim.errors import DataError
+from semsim.registry import suggest
 
 DEFAULT_ROOT = Path("~/.cache/semsim/datasets")
 #: Where Debian's package ``dataset-fashion-mnist`` puts its files.
@@ -22,6 +23,8 @@ DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
 #: Images ``[N, H, W, 3]`` or ``[N, H, W]`` (grey), and labels ``[N]``.
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
+#: These, and the names of the classes.
+Loaded = tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]
 
 
 class TorchvisionSet(LabelledImages):
@@ -32,28 +35,46 @@ class TorchvisionSet(LabelledImages):
     gzipped), such as that of Debian's package ``dataset-fashion-mnist``.
 
     Raises:
-        DataError: if files are missing or damaged and cannot be downloaded.
+        DataError: if files are missing or damaged and cannot be downloaded, or there is no such
+            class.
     """
 
     Config = TorchvisionConfig
 
     def __init__(self, config: TorchvisionConfig) -> None:
-        images, labels = _load(config)
-        names = [f"{config.dataset}/{i}" for i in range(len(images))]
-        super().__init__(images, labels, names, config.size)
+        images, labels, known = _load(config)
+        kept = list(range(len(images)))
+        if config.classes:
+            place = _places(config, known)
+            kept = [i for i, label in enumerate(labels.tolist()) if label in place]
+            labels = np.array([place[int(labels[i])] for i in kept], np.int64)
+            images = images[kept]
+        super().__init__(images, labels, [f"{config.dataset}/{i}" for i in kept], config.size)
 
 
-def _load(config: TorchvisionConfig) -> Arrays:
+def _places(config: TorchvisionConfig, known: list[str]) -> dict[int, int]:
+    """Return by label of the data set the place of its class among those that are wanted."""
+    for name in config.classes:
+        if name not in known:
+            raise DataError(
+                f"classes: {config.dataset} has no {name!r}{suggest(name, known)} "
+                f"(it has {', '.join(known) or 'no names of classes'})"
+            )
+    return {known.index(name): place for place, name in enumerate(config.classes)}
+
+
+def _load(config: TorchvisionConfig) -> Loaded:
     root = (config.root or DEFAULT_ROOT).expanduser()
     looked = [root]
     if config.dataset == "fashion_mnist":
         folders = [root] if config.root is not None else [root, DEBIAN_FASHION_MNIST]
         for folder in folders:
             if _idx_file(folder, config.split, "images-idx3-ubyte") is not None:
-                return _read_idx(folder, config.split)
+                return *_read_idx(folder, config.split), list(datasets.FashionMNIST.classes)
         looked = folders
     try:
-        return _arrays(_open(config, root))
+        opened = _open(config, root)
+        return *_arrays(opened), list(getattr(opened, "classes", ()))
     except Exception as error:  # files, archives and the network raise nearly anything
         raise DataError(_missing(config, looked, error)) from error
 

@@ -49,12 +49,30 @@ class SlotRecord:
         columns: by name one value a user, ready to be a table (units in the names).
         source: what was sent, ``[N, 3, H, W]``.
         received: the images that arrived, ``[N, 3, H, W]``; zeros for users of labels.
+        candidates: by user who chose among several images, ``[k, 3, H, W]``, the best first.
     """
 
     slot: int
     columns: dict[str, list[Any]]
     source: Source
     received: torch.Tensor
+    candidates: dict[int, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of the images of some users.
+
+    Attributes:
+        received: the images that arrived, ``[N, 3, H, W]``; zeros for users of labels and for those
+            who were sent nothing.
+        rows: by user, quality and audit.
+        candidates: by user who chose among several images, ``[k, 3, H, W]``, the best first.
+    """
+
+    received: torch.Tensor
+    rows: dict[int, dict[str, Any]]
+    candidates: dict[int, torch.Tensor]
 
 
 class Downlink:
@@ -202,15 +220,15 @@ class Downlink:
         if allocation.mcs is not None:
             columns["mcs"] = allocation.mcs.tolist()
         everybody = list(range(users))
-        received, rows = self._send(
+        sent = self._send(
             self._images, everybody, allocation.rho, snr_db, reported_db, allocation.mcs
         )
-        for name in dict.fromkeys(name for user in everybody for name in rows[user]):
-            columns[name] = [rows[user].get(name) for user in everybody]
+        for name in dict.fromkeys(name for user in everybody for name in sent.rows[user]):
+            columns[name] = [sent.rows[user].get(name) for user in everybody]
         self._charge(columns, allocation)
         if self._adapt is not None:
             self._tune(self._adapt, columns, allocation)
-        record = SlotRecord(self._slot, columns, self._images, received)
+        record = SlotRecord(self._slot, columns, self._images, sent.received, sent.candidates)
         self._slot += 1
         self._draw_slot()
         return record
@@ -223,15 +241,11 @@ class Downlink:
         snr_db: Array,
         reported_db: Array,
         mcs: NDArray[np.int64] | None = None,
-    ) -> tuple[torch.Tensor, dict[int, dict[str, Any]]]:
-        """Send some ``users`` their images; all arguments but these are of all users, ``[N]``.
-
-        Returns:
-            The images that arrived, ``[N, 3, H, W]``, zeros for users of labels and for the others,
-            and by user quality and audit.
-        """
+    ) -> Sent:
+        """Send some ``users`` their images; all arguments but these are of all users, ``[N]``."""
         received = torch.zeros_like(images.image)
         rows: dict[int, dict[str, Any]] = {}
+        candidates: dict[int, torch.Tensor] = {}
         for (link, rate, scheme), members in self._batches(images.shape, users, rho, mcs):
             source = images.select(members)
             delivery = link.transmit(
@@ -245,7 +259,9 @@ class Downlink:
                 source, delivery, delivers(link.codec), labels="label" in self.gets
             )
             rows |= zip(members, measured, strict=True)
-        return received, rows
+            if delivery.output.candidates is not None:
+                candidates |= zip(members, delivery.output.candidates, strict=True)
+        return Sent(received, rows, candidates)
 
     def _batches(
         self,

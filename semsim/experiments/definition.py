@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import pandas as pd
 
 from semsim.report.cells import Table
+from semsim.results import Pictures
 from semsim.types import Report
 
 if TYPE_CHECKING:
@@ -53,11 +54,13 @@ class Measured:
         tables: tidy data by name; written as Parquet.
         weights: SHA-256 of the weights used, by name.
         caveats: what a reader must know beside the numbers.
+        pictures: images worth a look, by title.
     """
 
     tables: Tables
     weights: dict[str, str] = field(default_factory=dict)
     caveats: tuple[str, ...] = ()
+    pictures: dict[str, Pictures] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

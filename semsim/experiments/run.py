@@ -48,6 +48,7 @@ def reproduce(experiment: Experiment, setting: Setting) -> tuple[Results, Measur
             "device": setting.device,
             "seed": None,
         },
+        pictures=measured.pictures,
         weights=measured.weights,
         seconds={"measure": time.perf_counter() - started},
     )

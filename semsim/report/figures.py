@@ -42,9 +42,8 @@ def figures(results: Results) -> dict[str, Figure]:
     """Return every figure of a run by file name (without ending)."""
     with mpl.rc_context(STYLE):
         made = {"images": images(results.pictures)} if results.pictures else {}
-        chosen = {t: p for t, p in results.pictures.items() if p.candidates is not None}
-        if chosen:
-            made |= {"candidates": candidates(chosen)}
+        if any(shown.candidates for shown in results.pictures.values()):
+            made |= {"candidates": candidates(results.pictures)}
         if told := {t: p for t, p in results.pictures.items() if any(p.sentences)}:
             made |= {"sentences": sentences(told)}
         if results.task == "downlink":
@@ -108,18 +107,22 @@ def images(pictures: dict[str, Pictures]) -> Figure:
 
 
 def candidates(pictures: dict[str, Pictures]) -> Figure:
-    """Draw the first image of each title and, beside it, what its receiver chose among."""
-    most = max(p.candidates.shape[1] for p in pictures.values() if p.candidates is not None)
-    rows, columns = len(pictures), 1 + most
+    """Draw every image whose receiver chose among several and, beside it, what it chose among."""
+    lines = [
+        (f"{title}, {shown.captions[i]}", shown.original[i], among)
+        for title, shown in pictures.items()
+        for i, among in shown.candidates.items()
+    ]
+    rows, columns = len(lines), 1 + max(len(among) for _, _, among in lines)
     figure = Figure(figsize=(1.1 * columns, 1.5 * rows))
     axes = figure.subplots(rows, columns, squeeze=False)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=1 - 0.3 / (1.5 * rows))
     for axis in axes.flat:
         axis.set_axis_off()
-    for row, (title, shown) in enumerate(pictures.items()):
-        _show(axes[row, 0], shown.original[0])
+    for row, (title, sent, among) in enumerate(lines):
+        _show(axes[row, 0], sent)
         axes[row, 0].set_title(f"sent; {title}", loc="left", fontsize=7.5)
-        for place, image in enumerate(() if shown.candidates is None else shown.candidates[0]):
+        for place, image in enumerate(among):
             _show(axes[row, 1 + place], image)
     return figure
 

@@ -207,10 +207,10 @@ class Bench:
         captions = tuple(f"{value:.1f} dB" for value in rows["psnr_db"][:_SHOWN])
         sent, arrived = (part[:_SHOWN].cpu().contiguous() for part in (self.source.image, image))
         among = delivery.output.candidates
-        among = None if among is None else among[:_SHOWN].cpu().contiguous()
+        first = {} if among is None else {0: among[0].cpu().contiguous()}
         said, text = delivery.said, delivery.output.text
         told = () if said is None or text is None else tuple(zip(said, text, strict=True))
-        return Pictures(sent, arrived, captions, candidates=among, sentences=told[:_SHOWN])
+        return Pictures(sent, arrived, captions, candidates=first, sentences=told[:_SHOWN])
 
 
 def _named_channels(scenario: LinkScenario) -> dict[str, PluginConfig]:

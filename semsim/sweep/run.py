@@ -25,6 +25,9 @@ from semsim.sweep.bench import Bench, Measured, Point
 from semsim.sweep.summary import summarise
 from semsim.types import Report
 
+#: Before the number of an image, what its receiver chose among.
+_AMONG = "candidates "
+
 
 def sweep(
     scenario: LinkScenario,
@@ -168,8 +171,7 @@ def _write(keep: Path, point: Point, measured: Measured) -> None:
     if measured.pictures is not None:
         shown = measured.pictures
         images = {"original": shown.original, "received": shown.received}
-        if shown.candidates is not None:
-            images["candidates"] = shown.candidates
+        images |= {f"{_AMONG}{i}": among for i, among in shown.candidates.items()}
         said = {"captions": shown.captions, "sentences": shown.sentences}
         save_file(images, temporary, {name: json.dumps(texts) for name, texts in said.items()})
         os.replace(temporary, path.with_suffix(".safetensors"))
@@ -189,7 +191,17 @@ def _read(keep: Path, point: Point) -> Measured | None:
             told = json.loads(file.metadata()["sentences"])
             pairs = tuple(None if pair is None else (pair[0], pair[1]) for pair in told)
             held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            pictures = Pictures(captions=captions, sentences=pairs, **held)
+        pictures = Pictures(
+            held["original"],
+            held["received"],
+            captions,
+            candidates={
+                int(name.removeprefix(_AMONG)): held[name]
+                for name in sorted(held)
+                if name.startswith(_AMONG)
+            },
+            sentences=pairs,
+        )
     return Measured(pd.read_parquet(path), pictures)
 
 

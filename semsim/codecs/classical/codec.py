@@ -1,4 +1,4 @@
-"""``classical``: JPEG, WebP, AVIF or HEVC searched to a budget of bits."""
+"""``classical``: JPEG, WebP, AVIF or HEVC, searched to a budget of bits or at one quality."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ from semsim.types import (
     Source,
 )
 
+#: 4:2:0 in Pillow's numbers, what encoders take unless told otherwise.
+_HALVED_CHROMA = 2
 #: Qualities tried above the one that bisection finds, because sizes do not rise quite steadily.
 _BEYOND = 4
 #: Shared by all codecs of the process, since several of them are often asked for the same images.
@@ -46,6 +48,10 @@ class Classical(torch.nn.Module):
     look at the next few above it. All but WebP are tried with 4:4:4 and with 4:2:0 chroma, and the
     one of lower squared error is sent. Where even the lowest quality does not fit, the payload is
     all zeros: an outage. The channel state is not used.
+
+    With a fixed ``quality`` there is no search: every image is compressed at it with 4:2:0 chroma,
+    and its file travels whole, each as long as it is. Its payload is the most that one may take,
+    which is as much as the image itself; a longer file is not sent: an outage.
 
     What was encoded once is remembered (some 100 MB of streams, the latest used), so that the same
     images at many budgets cost little more than at one.
@@ -72,6 +78,8 @@ class Classical(torch.nn.Module):
     def rates(self, shape: ImageShape) -> tuple[Rate, ...]:
         """Return one rate for each ρ, with a payload of ⌊ρ·8·C·H·W⌋ bits (FTSC eq. 10).
 
+        A fixed quality is one rate, whose files take 8·C·H·W bits at most.
+
         Raises:
             ValueError: if the format cannot hold ``shape``, or if no budget has room for even a
                 grey image of that shape.
@@ -81,6 +89,9 @@ class Classical(torch.nn.Module):
             raise ValueError(
                 f"{name} takes RGB images of 1 to {limit} pixels a side, got (C, H, W) = {shape}"
             )
+        if self.config.quality is not None:
+            most = _raw_bits(shape)
+            return (Rate(f"{name} quality {self.config.quality}", shape, "bits", most, 1.0),)
         payloads = [math.floor(rho * _raw_bits(shape)) for rho in self.config.rhos]
         if not self.compress(np.full((height, width, 3), 128, np.uint8), payloads[-1] // 8):
             raise ValueError(
@@ -112,10 +123,14 @@ class Classical(torch.nn.Module):
         if rate.shape != source.shape or rate.unit != "bits":
             raise ValueError(f"rate {rate} is not one of images of shape {source.shape}")
         bits = np.zeros((len(source), rate.payload), np.uint8)
+        lengths = []
         for row, pixels in zip(bits, to_uint8(source.image), strict=True):
             stream = self.compress(pixels, rate.payload // 8)
             row[: 8 * len(stream)] = np.unpackbits(np.frombuffer(stream, np.uint8))
-        return BitPayload(torch.from_numpy(bits).to(self.grey.device))
+            lengths.append(max(1, 8 * len(stream)))
+        device = self.grey.device
+        own = None if self.config.quality is None else torch.tensor(lengths, device=device)
+        return BitPayload(torch.from_numpy(bits).to(device), own)
 
     def decode(self, received: Received | ReceivedBits, csi: Csi, rate: Rate) -> Output:  # noqa: ARG002
         """Rebuild ``[B, 3, H, W]``; what does not decode is mid-grey, with its outage true.
@@ -147,6 +162,8 @@ class Classical(torch.nn.Module):
     def compress(self, image: Tensor | NDArray[np.uint8], room_bytes: int) -> bytes:
         """Return the best stream of at most ``room_bytes``, empty if there is none.
 
+        With a fixed quality that is the stream of this quality, or none.
+
         Args:
             image: ``[3, H, W]`` in 0..1, or bytes ``[H, W, 3]``.
             room_bytes: the budget. From :meth:`smallest` on there is always a stream.
@@ -155,6 +172,9 @@ class Classical(torch.nn.Module):
             ValueError: if ``image`` is neither.
         """
         pixels = _as_pixels(image)
+        if self.config.quality is not None:
+            stream = self._at_quality(pixels, self.config.quality)
+            return stream if len(stream) <= room_bytes else b""
         qualities = self._format.qualities
         rungs: list[Rung] = []
         near: int | None = None
@@ -186,6 +206,12 @@ class Classical(torch.nn.Module):
         """
         lowest = self._format.qualities[0]
         return min(len(rung(lowest).stream) for rung in self._rungs(_as_pixels(image)))
+
+    def _at_quality(self, pixels: NDArray[np.uint8], quality: int) -> bytes:
+        place = self._format.subsamplings.index(_HALVED_CHROMA)
+        # Quantiser parameters are negated in the ladder, so that it rises with quality.
+        own = -quality if self.config.format == "hevc" else quality
+        return self._rungs(pixels)[place](own).stream
 
     def _rungs(self, pixels: NDArray[np.uint8]) -> list[Callable[[int], Rung]]:
         """Return, for each chroma format, the function from a quality to the image's rung."""

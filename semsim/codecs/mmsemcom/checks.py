@@ -19,13 +19,15 @@ _PEAK = 255.0
 
 @dataclass(frozen=True)
 class Worth:
-    """PSNR in dB of what could be delivered for each image, all ``[B]``.
+    """What could be delivered for each image, and its PSNR in dB, all ``[B]``.
 
     Attributes:
+        best: place of the nearest by pixels.
         best_db: of the nearest by pixels.
         random_db: mean over all, which is what a random choice gives.
     """
 
+    best: Tensor
     best_db: Tensor
     random_db: Tensor
 
@@ -44,7 +46,8 @@ def worth(image: Tensor, pool: Tensor) -> Worth:
     ).square()
     mse = (error / values[0].shape[1]).clamp_min(torch.finfo(torch.float64).tiny)
     psnr_db = 10.0 * (_PEAK**2 / mse).log10()
-    return Worth(psnr_db.amax(dim=1), psnr_db.clamp_max(100.0).mean(dim=1))
+    best_db, best = psnr_db.max(dim=1)
+    return Worth(best, best_db, psnr_db.clamp_max(100.0).mean(dim=1))
 
 
 def _bytes(image: Tensor) -> Tensor:

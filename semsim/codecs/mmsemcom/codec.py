@@ -145,7 +145,11 @@ class Mmsemcom(nn.Module):
             raise ValueError(f"the bank {self.bank.name} holds images of {h}×{w}, {c} channels")
         if not self._rates:
             counts = sorted(self.value_counts().items(), key=lambda item: item[1])
-            self._rates = tuple(self._rate(name, shape, count) for name, count in counts)
+            self._rates = tuple(
+                self._rate(name, shape, count)
+                for name, count in counts
+                if name in self.config.rates
+            )
         return self._rates
 
     def _rate(self, name: str, shape: ImageShape, count: int) -> Rate:

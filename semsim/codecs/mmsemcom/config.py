@@ -10,14 +10,16 @@ from pydantic import AfterValidator, Field, model_validator
 from semsim.codecs.weights_config import RANDOM, LearnedConfig, Weights
 from semsim.config import PluginConfig, Strict
 
+#: What is sent: image features, fused features, prompts and image features.
+RateName: TypeAlias = Literal["image", "simultaneous", "sequential"]
 #: How the two distances of eq. (21-22) are joined.
 DistanceKind: TypeAlias = Literal["both", "cosine", "euclidean"]
 
 
-def _all_different(prompts: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(prompts)) < len(prompts):
-        raise ValueError("the same prompt comes twice")
-    return prompts
+def _all_different(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("the same one comes twice")
+    return names
 
 
 class Resnet50Trunk(Strict):
@@ -128,6 +130,13 @@ class MmsemcomConfig(LearnedConfig):
     """A bank that ships, by its name, or a folder that `semsim bank` made."""
     keep: int = Field(100, ge=1)
     """Images that sequential selection keeps by their prompts, q."""
+    rates: Annotated[tuple[RateName, ...], Field(min_length=1), AfterValidator(_all_different)] = (
+        "image",
+        "simultaneous",
+        "sequential",
+    )
+    """Which ways of sending to offer. Where one is no better than another that takes less, an
+    allocator has nothing to weigh: leave it out."""
     distance: DistanceKind = "both"
     """`both`: 1 - cosine plus Euclidean distance, as in eq. (20), (23) and (25)."""
 

@@ -63,7 +63,7 @@ class MmsemcomFeatures:
 
     def updates(self, source: Source, generator: torch.Generator) -> Iterator[Update]:
         """One update a batch, of all parts together."""
-        label, captions = _told(source)
+        label, captions = self._told(source)
         features: Any = self.models["features"]
         described = features.describe(source.image)
         wanted = likeness(source.image, label, self._config.likeness)
@@ -73,7 +73,7 @@ class MmsemcomFeatures:
             )
             for name, values in (("image", described.image), ("fused", described.fused))
         }
-        if isinstance(self._config.model.clip, WordsClip) and self._config.clip:
+        if self._learns_words and self._config.clip:
             words = _some_words(captions, generator)
             parts["clip"] = self._config.clip * _clip_loss(features, source.image, words, captions)
         shown = {name: float(part.detach()) for name, part in parts.items()}
@@ -85,15 +85,29 @@ class MmsemcomFeatures:
             raise TypeError("the channel returned no features")
         return output.features
 
+    @property
+    def _learns_words(self) -> bool:
+        return isinstance(self._config.model.clip, WordsClip)
+
+    def _told(self, source: Source) -> tuple[Tensor, tuple[str, ...]]:
+        """Return classes and captions; the latter may be missing where CLIP is pretrained."""
+        if source.label is None or (source.caption is None and self._learns_words):
+            raise ScenarioError(
+                "sources: the images have no classes or no captions; choose sources that all have "
+                "both (tinted, scenes, collection emoji)"
+            )
+        return source.label, source.caption or ()
+
     @torch.no_grad()
     def evaluate(self, source: Source) -> dict[str, float]:
         """What selection among the held-out images themselves gives, each one left out.
 
         ``fused_db`` and ``image_db`` are the mean PSNR of the nearest by features, without noise;
         ``best_db`` of the nearest by pixels, ``random_db`` of any; all of the same class.
-        ``prompts`` is the share of selected prompts whose words are in the caption.
+        ``prompts``, where there are captions, is the share of selected prompts whose words are in
+        the caption.
         """
-        label, captions = _told(source)
+        label, captions = self._told(source)
         features: Any = self.models["features"]
         candidates = features.read()
         described = describe_all(features, source.image, candidates)
@@ -105,6 +119,8 @@ class MmsemcomFeatures:
             figures[f"{name}_db"] = float(psnr.gather(1, near.unsqueeze(1)).mean())
         figures["best_db"] = float(psnr.amax(dim=1).mean())
         figures["random_db"] = float(psnr[_others(label)].mean())
+        if not captions:
+            return figures
         right = [
             set(self._config.model.prompts[place].split()) <= set(caption.split())
             for row, caption in zip(described.prompts.tolist(), captions, strict=True)
@@ -207,12 +223,3 @@ def _clip_loss(
     of_texts = agree / agree.sum(dim=1, keepdim=True)
     of_images = (agree / agree.sum(dim=0, keepdim=True)).T
     return 0.5 * (F.cross_entropy(logits, of_texts) + F.cross_entropy(logits.T, of_images))
-
-
-def _told(source: Source) -> tuple[Tensor, tuple[str, ...]]:
-    if source.label is None or source.caption is None:
-        raise ScenarioError(
-            "sources: the images have no classes or no captions; choose sources that all have "
-            "both (tinted, scenes, collection emoji)"
-        )
-    return source.label, source.caption

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from semsim.engine.budget import Budget, ratio
 from semsim.engine.config import FeedbackConfig
-from semsim.engine.downlink import Downlink, SlotRecord, nearest_rate
+from semsim.engine.downlink import Downlink, Sent, SlotRecord, nearest_rate
 from semsim.engine.dynamics.config import DynamicsConfig
 from semsim.engine.dynamics.energy import charge
 from semsim.engine.dynamics.queue import Queues, drop, empty, overdue, push
@@ -161,8 +161,8 @@ class DynamicDownlink(Downlink):
         # A deadline that is met to rounding is met.
         delivered = served.done & (delay_s <= self._deadline_s * (1 + 1e-12))
         self._queues = drop(served.queues, served.done.astype(np.int64))
-        images, received, rows = self._deliver(served.queues, delivered)
-        shown = [rows.get(user, {}) for user in range(users)]
+        images, sent = self._deliver(served.queues, delivered)
+        shown = [sent.rows.get(user, {}) for user in range(users)]
         nan = np.full(users, math.nan)
         measured = (*_MEASURED, *(OF_LABELS if "label" in self.gets else ()))
         texts = [name for name in OF_SENTENCES if any(name in row for row in shown)]
@@ -204,7 +204,7 @@ class DynamicDownlink(Downlink):
         self._energy_j = np.asarray(served.left_j)
         quality = qualities(columns, self.gets)
         self._last_quality = np.where(delivered, quality, self._last_quality)
-        record = SlotRecord(self._slot, columns, images, received)
+        record = SlotRecord(self._slot, columns, images, sent.received, sent.candidates)
         self._slot += 1
         self._draw_slot()
         return record
@@ -259,9 +259,7 @@ class DynamicDownlink(Downlink):
         names = [rate.name if sent else "" for rate, sent in zip(rates, served, strict=True)]
         return offer, names
 
-    def _deliver(
-        self, queues: Queues, delivered: NDArray[np.bool_]
-    ) -> tuple[Source, torch.Tensor, dict[int, dict[str, Any]]]:
+    def _deliver(self, queues: Queues, delivered: NDArray[np.bool_]) -> tuple[Source, Sent]:
         """Send the finished images through the users' links.
 
         The channel that an image met is one at whose SNR the channel uses that it took could have
@@ -282,8 +280,7 @@ class DynamicDownlink(Downlink):
         images = Source(blank, label, name=tuple(names))
         snr_db = _mean_snr_db(queues.bits, queues.uses)
         told_db = _mean_snr_db(queues.told_bits, queues.uses)
-        received, rows = self._send(images, users, queues.rho, snr_db, told_db)
-        return images, received, rows
+        return images, self._send(images, users, queues.rho, snr_db, told_db)
 
     def image(self, user: int, slot: int, nth: int) -> Source:
         """Return the image of the request number ``nth`` that ``user`` made in ``slot``."""

@@ -24,6 +24,7 @@ class FirstRequests:
         self._downlink = downlink
         self._slot: dict[int, int] = {}
         self._received: dict[int, tuple[torch.Tensor, str, str | None]] = {}
+        self._candidates: dict[int, torch.Tensor] = {}
         self._sentences: dict[int, tuple[str, str] | None] = {}
 
     def look(self, record: SlotRecord) -> None:
@@ -39,6 +40,8 @@ class FirstRequests:
                 said = f"{told(row)} after {row['delay_s']:.2g} s"
                 image = record.received[user].cpu()
                 self._received[user] = image, said, self._downlink.answer(row)
+                if user in record.candidates:
+                    self._candidates[user] = record.candidates[user].cpu()
                 self._sentences[user] = sentences(row)
 
     def pictures(self) -> Pictures:
@@ -56,5 +59,6 @@ class FirstRequests:
             received.append(image)
             captions.append(f"user {user}: {said}")
         shown = torch.stack(originals).cpu(), torch.stack(received)
+        among = {users.index(user): images for user, images in self._candidates.items()}
         pairs = tuple(self._sentences.get(user) for user in users)
-        return Pictures(*shown, tuple(captions), tuple(words), sentences=pairs)
+        return Pictures(*shown, tuple(captions), tuple(words), among, pairs)

@@ -194,3 +194,15 @@ def test_stl10_is_upright(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert np.array_equal((taken.image * 255).round().permute(0, 2, 3, 1).numpy(), images)
     assert taken.label is not None
     assert taken.label.tolist() == [9, 0]
+
+
+def test_classes_are_chosen_by_name(tmp_path: Path) -> None:
+    _write_fashion(tmp_path, zipped=False)
+    # Of the labels 3, 1, 4, 1, 5: trousers are 1, dresses 3.
+    taken = _fashion(tmp_path, classes=("Dress", "Trouser")).take(3)
+    assert taken.label is not None
+    assert taken.label.tolist() == [0, 1, 1]
+    assert taken.name == tuple(f"fashion_mnist/{i}" for i in (0, 1, 3))
+    assert np.array_equal((taken.image[:, 0] * 255).round().numpy(), GREY[[0, 1, 3]])
+    with pytest.raises(DataError, match="no 'Drss'; did you mean 'Dress'"):
+        _fashion(tmp_path, classes=("Drss",))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from semsim.channels.config import AwgnConfig
 from semsim.codecs.mmsemcom.codec import Mmsemcom
@@ -114,12 +115,10 @@ def test_the_report_shows_what_was_chosen_among(config: MmsemcomConfig, tmp_path
     )
     results = sweep(scenario, keep=tmp_path)
     (shown,) = results.pictures.values()
-    assert shown.candidates is not None
-    assert shown.candidates.shape == (2, 7, 3, 16, 16)
-    assert torch.equal(shown.candidates[:, 0], shown.received)
+    assert shown.candidates[0].shape == (7, 3, 16, 16)
+    assert torch.equal(shown.candidates[0][0], shown.received[0])
     (again,) = sweep(scenario, keep=tmp_path).pictures.values()
-    assert again.candidates is not None
-    assert torch.equal(again.candidates, shown.candidates)
+    assert torch.equal(again.candidates[0], shown.candidates[0])
     drawn = [axis for axis in figures(results)["candidates"].axes if axis.images]
     assert len(drawn) == 1 + 7
 
@@ -133,3 +132,17 @@ def test_complexity_adds_up_as_in_the_paper() -> None:
     work = Work(text=5, image=7, fusion=3, draw=100, d_text=48, d_image=6, d_fusion=8)
     assert work.sequential(10, 2) == 11 * 5 + 3 * 7 + 1000 + (10 * 48 + 2 * 6)
     assert work.simultaneous(10) == 11 * 12 + 1000 + 30 + 80
+
+
+def test_rates_may_be_left_out(config: MmsemcomConfig) -> None:
+    fields = config.model_dump(exclude={"model"})
+    offered = {}
+    for rates in (("sequential", "image"), ("simultaneous",)):
+        made = MmsemcomConfig(**{**fields, "rates": rates}).build()
+        offered[rates] = [rate.name for rate in made.rates((3, 16, 16))]
+    assert offered == {
+        ("sequential", "image"): ["image", "sequential"],
+        ("simultaneous",): ["simultaneous"],
+    }
+    with pytest.raises(ValidationError, match="comes twice"):
+        MmsemcomConfig(**{**fields, "rates": ("image", "image")})

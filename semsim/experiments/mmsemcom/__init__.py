@@ -1,0 +1,1 @@
+"""MMSemCom's figures and table."""
