@@ -287,7 +287,7 @@ EXPERIMENT = Experiment(
     paper=PAPER,
     item="Fig. 10",
     takes={
-        "small": "about 15 minutes on two cores, and 5 more without the trainings of vlmcsc-fig9",
+        "small": "16 minutes on two cores, and 5 more without the trainings of vlmcsc-fig9",
         "paper": "four trainings of 20,000 batches or more and 5,000 images: hours on a GPU",
     },
     measure=measure,

@@ -159,7 +159,7 @@ EXPERIMENT = Experiment(
     paper=PAPER,
     item="Fig. 8",
     takes={
-        "small": "about 20 minutes on two cores: three runs of six rounds",
+        "small": "34 minutes on two cores: three runs of six rounds",
         "paper": "three runs of 30,000 batches: hours on a GPU",
     },
     measure=measure,

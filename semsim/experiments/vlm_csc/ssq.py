@@ -82,7 +82,7 @@ def ssq_table(found: pd.DataFrame, ceiling: pd.DataFrame) -> Table:
 
 def _cell(row: pd.Series) -> str:
     half = max(row["high"] - row["ssq"], row["ssq"] - row["low"])
-    return f"{row['ssq']:.3f} ± {half:.3f}"
+    return f"{row['ssq']:.2f} ± {half:.2f}"
 
 
 def ssq_figure(
