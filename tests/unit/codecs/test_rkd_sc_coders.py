@@ -41,7 +41,8 @@ def test_what_was_heard_reaches_all_features_unless_the_last_block_is_filled() -
     for last, moved in (("full", 20), ("filled", 10)):
         cat = small(compression=(0.5,), last=last)
         one, other = cat.decode(torch.randn(2, 10), snr_db)
-        assert int((one != other).sum()) == moved
+        # Filled features are the same but for the last bit, which may differ from row to row.
+        assert int(((one - other).abs() > 1e-6).sum()) == moved
 
 
 def test_senders_share_what_hears_them() -> None:

@@ -43,9 +43,9 @@ def test_fig9_judges_its_claim(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     experiment = find("vlmcsc-fig9")
     results, measured = reproduce(experiment, Setting(scale="paper", keep=tmp_path))
     verdicts = tables(experiment, results, measured)[-1]
-    assert len(verdicts.rows) == 1
+    assert len(verdicts.rows) == 2
     systems = set(measured.tables["curves"]["system"])
-    assert systems == {fig9.NAM, "NNA, 0 dB", "NNA, 8 dB"}
+    assert systems == {fig9.NAM, fig9.SPREAD, "NNA, 0 dB", "NNA, 8 dB"}
     assert set(experiment.plot(measured)) == {"fig9"}
 
 
