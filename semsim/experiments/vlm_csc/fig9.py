@@ -139,8 +139,7 @@ EXPERIMENT = Experiment(
             _over_all,
         ),
         Claim(
-            "control: it is also above the system without that is trained at the same SNRs, so that "
-            "noise attention is what helps, not only the SNRs of training",
+            "control: it is also above the system without that is trained at the same SNRs",
             "not in the paper",
             lambda tables: _above(tables, SPREAD),
         ),
