@@ -41,7 +41,7 @@ def continual(
     from semsim.channels.devices import check_device
     from semsim.cli.output import make_console, show_table
     from semsim.continual.forgetting import FIGURES, continual_tables, learning_map, map_figure
-    from semsim.continual.run import learn
+    from semsim.continual.run import learn, memory_by_round
     from semsim.results import write_json
 
     where = device or "cpu"
@@ -56,9 +56,11 @@ def continual(
 
         rows = learn(checked, runs, where, seeds=seeds, resume=resume, report=report)
     rows.to_csv(runs / "sentences.csv", index=False)
+    memory = memory_by_round(checked, runs, seeds=seeds)
+    memory.to_csv(runs / "memory.csv", index=False)
     maps = {title: learning_map(rows, name) for name, title in FIGURES.items()}
     map_figure(maps).savefig(runs / "map.png", dpi=150)
-    for table in continual_tables(rows):
+    for table in continual_tables(rows, memory):
         show_table(console, table)
     console.print(f"map: {runs / 'map.png'}", soft_wrap=True, highlight=False)
     if json is not None:

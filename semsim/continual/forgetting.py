@@ -50,8 +50,13 @@ def measures(rows: pd.DataFrame, figure: str = "bleu_1") -> pd.DataFrame:
     return pd.DataFrame(made, columns=["measure", "mean", "half_width"]).set_index("measure")
 
 
-def continual_tables(rows: pd.DataFrame) -> list[Table]:
-    """A map a figure, and the measures of forgetting."""
+def continual_tables(rows: pd.DataFrame, memory: pd.DataFrame) -> list[Table]:
+    """A map a figure, the measures of forgetting, and the long-term memory round by round.
+
+    Args:
+        rows: what :func:`~semsim.continual.run.learn` returns.
+        memory: what :func:`~semsim.continual.run.memory_by_round` returns.
+    """
     made, body = [], []
     for name, title in FIGURES.items():
         means = learning_map(rows, name)
@@ -66,7 +71,11 @@ def continual_tables(rows: pd.DataFrame) -> list[Table]:
         body.append((title, *shown))
     note = "95 % intervals over held-out sentences and seeds; docs/papers/vlm_csc.md defines them."
     heads = ("in %", "average", "backward transfer", "forgetting")
-    return [*made, Table("What is kept after the last task", heads, tuple(body), note)]
+    made.append(Table("What is kept after the last task", heads, tuple(body), note))
+    names = {"moved": "moved to the LTM", "long": "in the LTM"}
+    heads = tuple(names.get(str(column), str(column)) for column in memory.columns)
+    body = [tuple(map(str, line)) for line in memory.itertuples(index=False)]
+    return [*made, Table("Long-term memory, in sentences, after each round", heads, tuple(body))]
 
 
 def map_figure(maps: dict[str, pd.DataFrame]) -> Figure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ class Continual:
             return DeepScText(self.recipe.codec, device=self._device)
 
     def _round(self, number: int, task: Task, codec: DeepScText, memory: Memory) -> DeepScText:
-        folder = self._folder / f"round-{number:03d}"
+        folder = _round_folder(self._folder, number)
         ended = folder / _ENDED
         if not ended.is_file():
             folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +116,7 @@ class Continual:
         return DeepScText(trained, device=self._device)
 
     def _weights(self, number: int, part: str = "") -> Path:
-        return self._folder / f"round-{number:03d}" / f"round-{number}{part}.safetensors"
+        return _round_folder(self._folder, number) / f"round-{number}{part}.safetensors"
 
     def _remember(self, number: int, task: Task, codec: DeepScText, memory: Memory) -> list[str]:
         streams = self._streams.child("round", number)
@@ -196,6 +197,38 @@ def learn(
         run = Continual(one, folder / f"seed-{seed}", device, told)
         made.append(run.run(resume=resume).assign(seed=seed))
     return pd.concat(made, ignore_index=True)
+
+
+def memory_by_round(recipe: ContinualRecipe, folder: Path, *, seeds: int = 1) -> pd.DataFrame:
+    """Return what the rounds of finished runs (:func:`learn`) did to the long-term memory.
+
+    Returns:
+        a row a round and seed: ``task``, sentences ``moved`` on to the LTM, how many are ``long``
+        after it, and how many of these came from each task (columns ``from`` and its name; from the
+        first of them where a sentence belongs to several).
+
+    Raises:
+        CheckpointError: if a round has not ended.
+    """
+    made = []
+    for seed in range(recipe.seed, recipe.seed + seeds):
+        origin: dict[str, str] = {}
+        for number in range(recipe.rounds * len(recipe.tasks)):
+            path = _round_folder(folder / f"seed-{seed}", number) / _ENDED
+            if not path.is_file():
+                raise CheckpointError(f"{path}: not there, so the round has not ended; resume it")
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            for sentence in kept["long"]:
+                origin.setdefault(sentence, kept["task"])
+            row = {"seed": seed, "round": number + 1, "task": kept["task"], "moved": kept["moved"]}
+            sources = Counter(origin[sentence] for sentence in kept["long"])
+            shares = {f"from {task.name}": sources[task.name] for task in recipe.tasks}
+            made.append({**row, "long": len(kept["long"]), **shares})
+    return pd.DataFrame(made)
+
+
+def _round_folder(folder: Path, number: int) -> Path:
+    return folder / f"round-{number:03d}"
 
 
 def _of_seed(report: Report, index: int, seeds: int) -> Callable[[int, int, str], None]:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from semsim.cli.main import app
 from semsim.continual.forgetting import learning_map, map_figure, measures
 from semsim.continual.recipe import ContinualRecipe
-from semsim.continual.run import Continual, learn
+from semsim.continual.run import Continual, learn, memory_by_round
 from semsim.errors import CheckpointError
 
 _MODEL = {"symbols": 1, "width": 8, "heads": 2, "layers": 1, "feed_forward": 8, "channel": [8, 8]}
@@ -90,6 +90,39 @@ def test_a_run_resumes_to_the_same_rows_and_another_recipe_is_refused(tmp_path):
         Continual(other, folder).run(resume=True)
 
 
+def test_the_memory_by_round_is_that_of_the_files(tmp_path):
+    recipe = ContinualRecipe.model_validate(_fields())
+    for number, (task, moved, long) in enumerate(
+        [("single", 2, ["a", "b"]), ("above", 3, ["b", "c", "c", "d"])]
+    ):
+        folder = tmp_path / f"seed-0/round-{number:03d}"
+        folder.mkdir(parents=True)
+        text = json.dumps({"task": task, "moved": moved, "long": long})
+        (folder / "ended.json").write_text(text)
+    found = memory_by_round(recipe, tmp_path)
+    assert found.to_dict("list") == {
+        "seed": [0, 0],
+        "round": [1, 2],
+        "task": ["single", "above"],
+        "moved": [2, 3],
+        "long": [2, 4],
+        "from single": [2, 1],
+        "from above": [0, 3],
+    }
+    with pytest.raises(CheckpointError, match="has not ended"):
+        memory_by_round(recipe, tmp_path, seeds=2)
+
+
+def test_the_memory_of_a_run_grows_by_what_moves(tmp_path):
+    recipe = ContinualRecipe.model_validate(_fields())
+    learn(recipe, tmp_path)
+    found = memory_by_round(recipe, tmp_path)
+    # With λ = 1 all is novel; the LTM takes no more than 20 of 24.
+    assert found["moved"].tolist() == [12, 12]
+    assert found["long"].tolist() == [12, 20]
+    assert (found["from single"] + found["from above"] == found["long"]).all()
+
+
 def test_the_command_shows_and_writes_the_map(tmp_path):
     import yaml
 
@@ -99,5 +132,7 @@ def test_the_command_shows_and_writes_the_map(tmp_path):
     result = CliRunner().invoke(app, [*arguments, "--json", str(tmp_path / "map.json")])
     assert result.exit_code == 0, result.output
     assert "What is kept after the last task" in result.output
+    assert "Long-term memory" in result.output
+    assert pd.read_csv(tmp_path / "runs/tiny/memory.csv")["moved"].tolist() == [0, 0]
     assert (tmp_path / "runs/tiny/map.png").stat().st_size > 1000
     assert set(json.loads((tmp_path / "map.json").read_text())["BLEU-1"]) == {"single", "above"}

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from semsim.continual.forgetting import continual_tables, learning_map, map_figure, measures
 from semsim.continual.recipe import ContinualRecipe
-from semsim.continual.run import learn
+from semsim.continual.run import learn, memory_by_round
 from semsim.experiments.definition import (
     Claim,
     Experiment,
@@ -93,12 +93,17 @@ def measure(setting: Setting) -> Measured:
     setting.report(0, len(jobs), "learning")
     for done, keep in enumerate(side_by_side(learn_one, jobs, setting.workers), start=1):
         setting.report(done, len(jobs), f"learnt: {SYSTEMS[keep]}")
-    parts = [
-        pd.read_csv(folder / "sentences.csv").assign(system=SYSTEMS[keep])
-        for keep, (_, folder, _) in jobs.items()
-    ]
+    parts, memories = [], []
+    for keep, name in SYSTEMS.items():
+        folder = folder_of(keep, setting)
+        parts.append(pd.read_csv(folder / "sentences.csv").assign(system=name))
+        memory = memory_by_round(recipe(keep, setting.scale), folder)
+        memories.append(memory.assign(system=name))
     return Measured(
-        {"sentences": pd.concat(parts, ignore_index=True)},
+        {
+            "sentences": pd.concat(parts, ignore_index=True),
+            "memory": pd.concat(memories, ignore_index=True),
+        },
         caveats=(
             "The data sets are three parts of the scenes' grammar, not CIFAR, Birds and "
             "CatsVSDogs; every part has words that the others lack.",
@@ -109,12 +114,15 @@ def measure(setting: Setting) -> Measured:
 
 
 def show(measured: Measured) -> list[Table]:
-    """Maps and measures of every system."""
+    """Maps, measures and the long-term memory of every system."""
     groups = measured.tables["sentences"].groupby("system", sort=False)
+    memory = measured.tables["memory"]
     return [
         Table(f"{system}: {table.title}", table.columns, table.rows, table.note)
         for system, rows in groups
-        for table in continual_tables(rows)
+        for table in continual_tables(
+            rows, memory[memory["system"] == system].drop(columns="system")
+        )
     ]
 
 

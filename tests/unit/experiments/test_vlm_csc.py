@@ -71,4 +71,7 @@ def test_fig8_judges_its_claims(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert len(tables(experiment, results, measured)[-1].rows) == 4
     rows = measured.tables["sentences"]
     assert len(rows) == 3 * 3 * 3 * 4
+    memory = measured.tables["memory"].set_index(["system", "round"])["long"]
+    assert memory[fig8.SYSTEMS["none"]].tolist() == [0, 0, 0]
+    assert (memory[fig8.SYSTEMS["novel"]] >= 2).all()
     assert set(experiment.plot(measured)) == {"fig8"}
