@@ -6,7 +6,8 @@ Plug-in fields look up ``kind`` in the registry and validate with that plug-in's
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -24,6 +25,7 @@ from semsim.documents import Document, Location, dotted, read_yaml
 from semsim.errors import RegistryError, ScenarioError
 
 Model = TypeVar("Model", bound=BaseModel)
+Item = TypeVar("Item", bound=Hashable)
 
 
 class Strict(BaseModel):
@@ -130,6 +132,18 @@ class PluginField:
             for model in models
         ]
         return {"oneOf": [{"enum": [plugin.name for plugin in kinds]}, *described]}
+
+
+def all_different(values: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Return ``values``: a validator of fields in which nothing may come twice.
+
+    Raises:
+        ValueError: naming what does.
+    """
+    for value, count in Counter(values).items():
+        if count > 1:
+            raise ValueError(f"{value!r} comes twice")
+    return values
 
 
 def load(path: str | Path, model: type[Model]) -> Model:

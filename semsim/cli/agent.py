@@ -44,25 +44,17 @@ def train(
     checked = _load(config)
     gc.enable()
 
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     from semsim.cli.output import make_console
+    from semsim.cli.progress import step_progress
     from semsim.results import write_json
     from semsim_agents.cluster import ray_session
 
     console = make_console()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     cores = 1 + checked.resources.runners + checked.resources.learners
     with ray_session(cores, address=address):
         from semsim_agents.learning.training import Step, Training
 
-        with Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet) as progress:
+        with step_progress(console, quiet) as progress:
             task = progress.add_task(checked.name, total=checked.slots)
 
             def report(step: Step) -> None:

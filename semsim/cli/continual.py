@@ -36,10 +36,9 @@ def continual(
     checked = load(recipe, ContinualRecipe)
     gc.enable()
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
     from semsim.channels.devices import check_device
     from semsim.cli.output import make_console, show_table
+    from semsim.cli.progress import progress_bar
     from semsim.continual.forgetting import FIGURES, continual_tables, learning_map, map_figure
     from semsim.continual.run import learn, memory_by_round
     from semsim.results import write_json
@@ -47,13 +46,7 @@ def continual(
     where = device or "cpu"
     check_device(where)
     console, runs = make_console(), folder / checked.name
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, disable=quiet) as progress:
-        bar = progress.add_task(checked.name, total=None)
-
-        def report(done: int, total: int, what: str) -> None:
-            progress.update(bar, completed=done, total=total, description=what)
-
+    with progress_bar(quiet) as report:
         rows = learn(checked, runs, where, seeds=seeds, resume=resume, report=report)
     rows.to_csv(runs / "sentences.csv", index=False)
     memory = memory_by_round(checked, runs, seeds=seeds)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 
 @contextmanager
@@ -23,3 +28,17 @@ def progress_bar(quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
             progress.update(task, completed=done, total=total or None, description=what)
 
         yield report
+
+
+def step_progress(console: Console, quiet: bool) -> Progress:
+    """Return bars of steps and the time that remains; they stay, with lines printed above them."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet)

@@ -41,16 +41,9 @@ def search(
     checked = load(recipe, SearchRecipe)
     gc.enable()
 
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     from semsim.channels.devices import check_device
     from semsim.cli.output import make_console
+    from semsim.cli.progress import step_progress
     from semsim.results import write_json
     from semsim.training.search.run import ARCHITECTURE, search_recipe
     from semsim.training.search.searcher import SearchProgress
@@ -58,9 +51,8 @@ def search(
     where = device or "cpu"
     check_device(where)
     console = make_console()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     folder = out / checked.name
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet) as progress:
+    with step_progress(console, quiet) as progress:
         task = progress.add_task(checked.name, total=None)
 
         def report(step: SearchProgress) -> None:

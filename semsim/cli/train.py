@@ -58,16 +58,9 @@ def train(
     checked = load(recipe, Recipe)
     gc.enable()
 
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     from semsim.channels.devices import check_device
     from semsim.cli.output import make_console
+    from semsim.cli.progress import step_progress
     from semsim.results import write_json
     from semsim.training.loop import Progress as Step
     from semsim.training.run import train_recipe
@@ -77,8 +70,7 @@ def train(
     if alone:
         check_device(where)
     console = make_console()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet) as progress:
+    with step_progress(console, quiet) as progress:
         task = progress.add_task(checked.name, total=checked.steps)
 
         def report(step: Step) -> None:

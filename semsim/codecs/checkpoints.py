@@ -133,6 +133,19 @@ def named(weights: str | WeightsFile) -> Checkpoint | None:
     return None if weights == RANDOM else shipped(weights)
 
 
+def hashes(*configs: object) -> dict[str, str]:
+    """Return the SHA-256, by name, of semsim's own weights that ``configs`` name.
+
+    What names none (no field ``weights``, or ``random``) adds nothing.
+
+    Raises:
+        CheckpointError: if weights are missing or damaged.
+    """
+    weights = (getattr(config, "weights", None) for config in configs)
+    found = (named(one) for one in weights if one is not None)
+    return {one.name: one.sha256 for one in found if one is not None}
+
+
 def load_into(module: torch.nn.Module, checkpoint: Checkpoint) -> None:
     """Fill ``module`` with the checkpoint's tensors.
 

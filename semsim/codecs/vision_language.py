@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from semsim.errors import MissingExtraError
+from semsim.errors import CheckpointError, MissingExtraError
 
 
 def need(package: str, purpose: str) -> Any:
@@ -23,4 +23,30 @@ def need(package: str, purpose: str) -> Any:
     except ImportError as error:
         raise MissingExtraError(
             f"{purpose} needs {package}: pip install 'semsim-net[vision-language]' ({error})"
+        ) from error
+
+
+def open_clip_model(name: str, weights: str, purpose: str, *, pretrained: bool) -> Any:
+    """Return a model of open_clip.
+
+    Args:
+        name: of the model.
+        weights: a tag of open_clip's, or a file.
+        purpose: what wants it, for the message.
+        pretrained: whether to get the weights, or leave random ones to be filled.
+
+    Raises:
+        CheckpointError: if the weights cannot be had.
+        MissingExtraError: if open_clip is not installed.
+    """
+    open_clip = need("open_clip", purpose)
+    try:
+        return open_clip.create_model(
+            name, pretrained=weights if pretrained else None, load_weights=pretrained
+        )
+    except Exception as error:  # hubs, files and names raise nearly anything
+        raise CheckpointError(
+            f"open_clip cannot give {name!r} with the weights {weights!r} "
+            f"({type(error).__name__}: {error}). Where the hub cannot be reached, fetch the "
+            "weights elsewhere and set 'pretrained' to the file"
         ) from error

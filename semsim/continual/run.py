@@ -13,8 +13,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from semsim.codecs.vlm_csc.captions import captions_of
 from semsim.codecs.vlm_csc.memory import Memory, described
-from semsim.codecs.vlm_csc.text_codec import DeepScText, captions_of
+from semsim.codecs.vlm_csc.text_codec import DeepScText
 from semsim.codecs.vlm_csc.text_config import DeepScTextConfig
 from semsim.continual.recipe import ContinualRecipe, Task
 from semsim.errors import CheckpointError

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
-from semsim.config import PluginConfig
+from semsim.config import PluginConfig, all_different
 
 Crop = Literal["center", "random"]
 Arrangement = Literal["single", "left", "above"]
@@ -26,12 +26,6 @@ FashionClass = Literal[
     "bag",
     "boot",
 ]
-
-
-def _all_different(classes: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(classes)) < len(classes):
-        raise ValueError("the same class comes twice")
-    return classes
 
 
 class SourceConfig(PluginConfig):
@@ -97,7 +91,7 @@ class TintedConfig(SourceConfig):
     """Pictures of Fashion-MNIST in colour, with captions of what they show."""
 
     kind: Literal["tinted"] = "tinted"
-    classes: Annotated[tuple[FashionClass, ...], AfterValidator(_all_different)] = Field(
+    classes: Annotated[tuple[FashionClass, ...], AfterValidator(all_different)] = Field(
         ("bag", "sneaker"), min_length=1
     )
     """What to show; an image's label is its place in this list."""
@@ -142,7 +136,7 @@ class TorchvisionConfig(SourceConfig):
 
     kind: Literal["torchvision"] = "torchvision"
     dataset: Literal["cifar10", "cifar100", "stl10", "fashion_mnist"]
-    classes: Annotated[tuple[str, ...], AfterValidator(_all_different)] = ()
+    classes: Annotated[tuple[str, ...], AfterValidator(all_different)] = ()
     """Which of its classes to take, by the data set's own names; an image's label is then its place
     in this list. The default is all of them."""
     split: Literal["train", "test"] = "test"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -44,6 +45,11 @@ class Setting:
     keep: Path = Path("runs/reproduce")
     power_w: float = 65.0
     report: Report = lambda _done, _total, _what: None
+
+    def folder(self, room: str, name: str, decides: str) -> Path:
+        """Return where that is kept in ``room`` which the text ``decides`` describes whole."""
+        digest = hashlib.sha256(decides.encode()).hexdigest()[:12]
+        return self.keep / room / f"{name}-{digest}"
 
 
 @dataclass(frozen=True)

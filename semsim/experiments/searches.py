@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +66,7 @@ def _recipe(label: str, fields: dict[str, Any]) -> SearchRecipe:
 
 
 def _folder(recipe: SearchRecipe, setting: Setting) -> Path:
-    digest = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:12]
-    return setting.keep / "searches" / f"{recipe.name}-{digest}"
+    return setting.folder("searches", recipe.name, recipe.model_dump_json())
 
 
 def _one(text: str, folder: Path, device: str) -> None:

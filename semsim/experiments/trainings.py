@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +71,7 @@ def _recipe(label: str, fields: dict[str, Any]) -> Recipe:
 
 
 def _folder(recipe: Recipe, setting: Setting) -> Path:
-    digest = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:12]
-    return setting.keep / "trainings" / f"{recipe.name}-{digest}"
+    return setting.folder("trainings", recipe.name, recipe.model_dump_json())
 
 
 def _weights(recipe: Recipe, folder: Path) -> Path:

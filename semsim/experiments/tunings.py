@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -71,8 +70,7 @@ def _scenario(label: str, fields: dict[str, Any], setting: Setting) -> AdaptScen
 
 
 def _folder(scenario: AdaptScenario, setting: Setting) -> Path:
-    digest = hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()[:12]
-    return setting.keep / "tunings" / f"{scenario.name}-{digest}"
+    return setting.folder("tunings", scenario.name, scenario.model_dump_json())
 
 
 def _one(text: str, folder: Path) -> None:

@@ -81,9 +81,7 @@ class Lamosc(LearnedCodec):
     @cached_property
     def weight_hashes(self) -> dict[str, str]:
         """SHA-256 of the weights, those of a captioner among them, for the manifest."""
-        named = (self.config.weights, getattr(self.config.captioner, "weights", None))
-        found = [checkpoints.named(weights) for weights in named if weights is not None]
-        return {one.name: one.sha256 for one in found if one is not None}
+        return checkpoints.hashes(self.config, self.config.captioner)
 
     def rates(self, shape: ImageShape) -> tuple[Rate, ...]:
         """One rate: C real features at each place of the last stage's grid, and the caption.

@@ -7,13 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from semsim.codecs.weights_config import Weights
-from semsim.config import PluginConfig, PluginField, Strict
-
-
-def _all_different(classes: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(classes)) < len(classes):
-        raise ValueError("the same class comes twice")
-    return classes
+from semsim.config import PluginConfig, PluginField, Strict, all_different
 
 
 class BankRecipe(Strict):
@@ -23,7 +17,7 @@ class BankRecipe(Strict):
     """Name of the bank, and of its folder."""
     sampler: Annotated[PluginConfig, PluginField("samplers")]
     """What draws the images."""
-    classes: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_all_different)]
+    classes: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(all_different)]
     """Names of the sampler's classes in the order of its labels, in words that CLIP reads: the
     sender finds an image's class by them."""
     per_class: int = Field(5000, ge=1, le=100_000)

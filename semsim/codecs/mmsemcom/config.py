@@ -8,18 +8,12 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import AfterValidator, Field, model_validator
 
 from semsim.codecs.weights_config import RANDOM, LearnedConfig, Weights
-from semsim.config import PluginConfig, Strict
+from semsim.config import PluginConfig, Strict, all_different
 
 #: What is sent: image features, fused features, prompts and image features.
 RateName: TypeAlias = Literal["image", "simultaneous", "sequential"]
 #: How the two distances of eq. (21-22) are joined.
 DistanceKind: TypeAlias = Literal["both", "cosine", "euclidean"]
-
-
-def _all_different(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("the same one comes twice")
-    return names
 
 
 class Resnet50Trunk(Strict):
@@ -75,7 +69,7 @@ class WordsClip(Strict):
 class FeaturesModel(Strict):
     """Parts and sizes of the features; the defaults are the paper's."""
 
-    prompts: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_all_different)]
+    prompts: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(all_different)]
     """Candidates, of which each image gets the best."""
     best: int = Field(3, ge=1)
     """Prompts an image gets, n_text."""
@@ -130,7 +124,7 @@ class MmsemcomConfig(LearnedConfig):
     """A bank that ships, by its name, or a folder that `semsim bank` made."""
     keep: int = Field(100, ge=1)
     """Images that sequential selection keeps by their prompts, q."""
-    rates: Annotated[tuple[RateName, ...], Field(min_length=1), AfterValidator(_all_different)] = (
+    rates: Annotated[tuple[RateName, ...], Field(min_length=1), AfterValidator(all_different)] = (
         "image",
         "simultaneous",
         "sequential",

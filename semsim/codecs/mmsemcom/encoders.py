@@ -17,7 +17,7 @@ from semsim.codecs.mmsemcom.config import (
     SmallResnetTrunk,
     WordsClip,
 )
-from semsim.codecs.vision_language import need
+from semsim.codecs.vision_language import need, open_clip_model
 from semsim.errors import CheckpointError
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -103,7 +103,9 @@ class Clip(nn.Module):
             self.net: Any = _small(open_clip, part)
             mean, std = (0.5,) * 3, (0.25,) * 3
         else:
-            self.net = _named(open_clip, part, pretrained)
+            self.net = open_clip_model(
+                part.model, part.pretrained, "MMSemCom", pretrained=pretrained
+            )
             self.net.requires_grad_(False)
             mean, std = self.net.visual.image_mean, self.net.visual.image_std
             self._tokenizer = open_clip.get_tokenizer(part.model)
@@ -166,18 +168,3 @@ def _small(open_clip: Any, part: WordsClip) -> Any:
             layers=part.text_layers,
         ),
     )
-
-
-def _named(open_clip: Any, part: PretrainedClip, pretrained: bool) -> Any:
-    try:
-        return open_clip.create_model(
-            part.model,
-            pretrained=part.pretrained if pretrained else None,
-            load_weights=pretrained,
-        )
-    except Exception as error:  # hubs, files and names raise nearly anything
-        raise CheckpointError(
-            f"open_clip cannot give {part.model!r} with the weights {part.pretrained!r} "
-            f"({type(error).__name__}: {error}). Where the hub cannot be reached, fetch the "
-            "weights elsewhere and set 'pretrained' to the file"
-        ) from error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,7 +9,7 @@ from torch import Tensor, nn
 from semsim.codecs.layers.pixels import pixels
 from semsim.codecs.rkd_sc.config import ClipModel
 from semsim.codecs.rkd_sc.space import FEATURES
-from semsim.codecs.vision_language import need
+from semsim.codecs.vision_language import open_clip_model
 from semsim.errors import CheckpointError
 
 
@@ -29,19 +27,9 @@ class ClipTower(nn.Module):
 
     def __init__(self, model: ClipModel, *, pretrained: bool = True) -> None:
         super().__init__()
-        open_clip = need("open_clip", "CLIP's image tower")
-        try:
-            made: Any = open_clip.create_model(
-                model.model,
-                pretrained=model.pretrained if pretrained else None,
-                load_weights=pretrained,
-            )
-        except Exception as error:  # hubs, files and names raise nearly anything
-            raise CheckpointError(
-                f"open_clip cannot give {model.model!r} with the weights {model.pretrained!r} "
-                f"({type(error).__name__}: {error}). Where the hub cannot be reached, fetch the "
-                "weights elsewhere and set 'pretrained' to the file"
-            ) from error
+        made = open_clip_model(
+            model.model, model.pretrained, "CLIP's image tower", pretrained=pretrained
+        )
         self.visual = made.visual
         if int(self.visual.output_dim) != FEATURES:
             raise CheckpointError(

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import AfterValidator, Field
 
 from semsim.codecs.weights_config import RANDOM, LearnedConfig, Weights
-from semsim.config import PluginConfig, PluginField, Strict
+from semsim.config import PluginConfig, PluginField, Strict, all_different
 
 #: How the convolutions before the stages treat an image's sides: they leave a quarter of them, half
 #: or all.
@@ -20,12 +20,6 @@ def _divides_512(heads: int) -> int:
     if 512 % heads:
         raise ValueError(f"{heads} heads do not divide 512 features")
     return heads
-
-
-def _all_different(ratios: tuple[float, ...]) -> tuple[float, ...]:
-    if len(set(ratios)) < len(ratios):
-        raise ValueError("the same compression ratio comes twice")
-    return ratios
 
 
 #: Attention heads over 512 features.
@@ -85,7 +79,7 @@ class CatModel(Strict):
     compression: Annotated[
         tuple[Annotated[float, Field(gt=0, le=0.99)], ...],
         Field(min_length=1),
-        AfterValidator(_all_different),
+        AfterValidator(all_different),
     ] = (0.8,)
     """Ratios of eq. (22), a rate each: 0.8 sends 102 of 512 values, 0.2 sends 409, 0.1 sends 460.
     Where there are several, a shorter code is the beginning of a longer one."""
@@ -109,7 +103,7 @@ class DenseModel(Strict):
     compression: Annotated[
         tuple[Annotated[float, Field(ge=0, le=0.99)], ...],
         Field(min_length=1),
-        AfterValidator(_all_different),
+        AfterValidator(all_different),
     ] = (0.0,)
     """Ratios of eq. (22), a rate each; 0 sends 512 values."""
 

@@ -59,13 +59,8 @@ class VlmCsc(nn.Module):
     @cached_property
     def weight_hashes(self) -> dict[str, str]:
         """SHA-256 of the weights that are semsim's own, for the manifest."""
-        hashes = dict(getattr(self.text, "weight_hashes", {}))
-        for knowledge in (self.config.captioner, self.config.generator):
-            weights = getattr(knowledge, "weights", None)
-            checkpoint = None if weights is None else checkpoints.named(weights)
-            if checkpoint is not None:
-                hashes[checkpoint.name] = checkpoint.sha256
-        return hashes
+        config = self.config
+        return checkpoints.hashes(config.text, config.captioner, config.generator)
 
     def rates(self, shape: ImageShape) -> tuple[Rate, ...]:
         """Operating points of the text transceiver; operations count the knowledge bases."""

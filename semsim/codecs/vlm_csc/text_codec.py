@@ -12,10 +12,10 @@ from semsim.codecs.complexity import count_flops, on_meta
 from semsim.codecs.layers.csi import snr_db
 from semsim.codecs.learned import LearnedCodec
 from semsim.codecs.pairs import to_features, to_symbols
+from semsim.codecs.vlm_csc.captions import captions_of
 from semsim.codecs.vlm_csc.text_config import DeepScTextConfig, TextModel
 from semsim.codecs.vlm_csc.text_networks import ChannelNetwork, SemanticDecoder, SemanticEncoder
 from semsim.codecs.vlm_csc.vocabulary import BEGIN_ID, END_ID, PAD_ID, Vocabulary
-from semsim.errors import ScenarioError
 from semsim.types import (
     Csi,
     ImageShape,
@@ -173,19 +173,6 @@ class DeepScText(LearnedCodec):
                 break
         rows: list[list[int]] = torch.cat(written, dim=1).tolist()
         return tuple(self.vocabulary.sentence(row) for row in rows)
-
-
-def captions_of(source: Source) -> tuple[str, ...]:
-    """Return the source's captions.
-
-    Raises:
-        ScenarioError: if it has none.
-    """
-    if source.caption is None:
-        raise ScenarioError(
-            "source: the images have no captions to send; choose one that has (scenes, sentences)"
-        )
-    return source.caption
 
 
 def _mask(words: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from pydantic_core import core_schema
 
 from semsim.codecs.vlm_csc.vocabulary import SPECIAL, words_in
 from semsim.codecs.weights_config import RANDOM, LearnedConfig, Weights, WeightsFile
-from semsim.config import PluginConfig, Strict
+from semsim.config import PluginConfig, Strict, all_different
 from semsim.data.scene_grammar import VOCABULARY
 
 
@@ -21,9 +21,9 @@ def _read_words(value: object) -> object:
     return words_in(Path(value)) if isinstance(value, str) else value
 
 
-def _all_different(words: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(words)) < len(words) or set(words) & set(SPECIAL):
-        raise ValueError(f"words must differ, from each other and from {', '.join(SPECIAL)}")
+def _not_special(words: tuple[str, ...]) -> tuple[str, ...]:
+    if set(words) & set(SPECIAL):
+        raise ValueError(f"words must differ from {', '.join(SPECIAL)}")
     return words
 
 
@@ -41,7 +41,8 @@ Words = Annotated[
     tuple[str, ...],
     Field(min_length=1),
     BeforeValidator(_read_words),
-    AfterValidator(_all_different),
+    AfterValidator(all_different),
+    AfterValidator(_not_special),
     _FileOrWords(),
 ]
 

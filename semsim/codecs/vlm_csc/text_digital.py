@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from semsim.codecs.vlm_csc.captions import captions_of
 from semsim.codecs.vlm_csc.huffman import (
     corpus_weights,
     huffman_code,
     scene_weights,
     with_unknown,
 )
-from semsim.codecs.vlm_csc.text_codec import captions_of
 from semsim.codecs.vlm_csc.text_config import TextDigitalConfig
 from semsim.codecs.vlm_csc.vocabulary import UNKNOWN, words_of
 from semsim.errors import ScenarioError

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from semsim.codecs import checkpoints
 from semsim.codecs.learning import product_of
+from semsim.codecs.vlm_csc.captions import captions_of
 from semsim.codecs.vlm_csc.information import Statistics, information_bound
-from semsim.codecs.vlm_csc.text_codec import DeepScText, captions_of
+from semsim.codecs.vlm_csc.text_codec import DeepScText
 from semsim.codecs.vlm_csc.text_config import TextAlternationConfig
 from semsim.codecs.vlm_csc.vocabulary import PAD_ID
 from semsim.types import (

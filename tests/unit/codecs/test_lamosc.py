@@ -104,8 +104,8 @@ def test_numbers_of_words_are_filled_up_and_cut_off() -> None:
     small, dark = TINTED.index("small") + 2, TINTED.index("dark") + 2
     assert told.tolist() == [[a, red, bag, 0], [a, 1, bag, 0], [a, small, dark, red], [0] * 4]
     assert int(told.max()) < len(code) == 16
-    for words in (("bag", "bag"), ("bag", "[EOS]")):
-        with pytest.raises(ValidationError, match="words must differ"):
+    for words, why in ((("bag", "bag"), "'bag' comes twice"), (("bag", "[EOS]"), "must differ")):
+        with pytest.raises(ValidationError, match=why):
             LamoscModel(words=words)
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from semsim.config import all_different
 from semsim.errors import ScenarioError
 from semsim.scenario import DownlinkScenario, load_scenario
 
@@ -92,3 +93,9 @@ def test_no_users(tmp_path: Path) -> None:
 def test_the_top_must_be_a_mapping(tmp_path: Path) -> None:
     assert check(tmp_path, "- a\n")[0].startswith("1: expected a mapping at the top, got ['a']")
     assert check(tmp_path, "")[0].startswith("1: expected a mapping at the top, got None")
+
+
+def test_what_must_differ_names_what_comes_twice() -> None:
+    assert all_different(("a", "b")) == ("a", "b")
+    with pytest.raises(ValueError, match=r"^0\.5 comes twice$"):
+        all_different((1.0, 0.5, 0.5))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from semsim.codecs.vlm_csc.captions import captions_of
 from semsim.codecs.vlm_csc.knowledge.captioners import right_words
 from semsim.codecs.vlm_csc.knowledge.config import CaptioningConfig
 from semsim.data.scene_grammar import agreement
@@ -66,19 +67,6 @@ class Captioning:
         """The captioner's weights."""
         captioner = {"kind": self._config.captioner.kind, "weights": "WEIGHTS"}
         return (Product("captioner", self._captioner.sizes(), captioner, room="captioners"),)
-
-
-def captions_of(source: Source) -> tuple[str, ...]:
-    """Return the captions of ``source``.
-
-    Raises:
-        ScenarioError: if it has none.
-    """
-    if source.caption is None:
-        raise ScenarioError(
-            "sources: images without captions teach nothing here; name others, such as scenes"
-        )
-    return source.caption
 
 
 def spare_look_ups(model: nn.Module) -> None:

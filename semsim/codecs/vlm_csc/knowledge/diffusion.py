@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from semsim.codecs import checkpoints
 from semsim.codecs.checkpoints import Checkpoint
 from semsim.codecs.vision_language import need
+from semsim.codecs.vlm_csc.captions import captions_of
 from semsim.codecs.vlm_csc.knowledge.autoencoder import make_autoencoder, trained_autoencoder
-from semsim.codecs.vlm_csc.knowledge.captioning import captions_of, spare_look_ups
+from semsim.codecs.vlm_csc.knowledge.captioning import spare_look_ups
 from semsim.codecs.vlm_csc.knowledge.config import LatentDiffusionConfig
 from semsim.codecs.vlm_csc.knowledge.sizes import AutoencoderSizes, DiffusionSizes
 from semsim.codecs.vlm_csc.knowledge.words import SPECIAL, tags_of, word_tokenizer

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from semsim.channels.config import AwgnConfig
+from semsim.codecs import checkpoints
 from semsim.codecs.vlm_csc.codec import VlmCsc
 from semsim.codecs.vlm_csc.config import VlmCscConfig
 from semsim.data.config import ScenesConfig
@@ -92,6 +93,14 @@ def test_the_rate_is_that_of_the_sentence_and_operations_those_of_all(
     assert (rate.payload, rate.rho, rate.unit) == (text.payload, text.rho, text.unit)
     assert rate.flops_encode == codec.captioner.flops > 0
     assert rate.flops_decode == codec.generator.flops > 0
+
+
+def test_hashes_are_those_of_weights_that_are_semsims_own(config: VlmCscConfig) -> None:
+    assert config.build().weight_hashes == {}
+    shipped = VlmCscConfig.model_validate(SHIPPED)
+    found = checkpoints.hashes(shipped.text, shipped.captioner, shipped.generator)
+    names = ("vlm-text", "vlm-scenes-blip", "vlm-scenes-painter")
+    assert found == {name: checkpoints.shipped(name).sha256 for name in names}
 
 
 def test_operations_grow_with_the_steps_and_double_with_guidance(config: VlmCscConfig) -> None:

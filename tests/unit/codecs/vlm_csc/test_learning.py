@@ -115,7 +115,7 @@ def test_the_painter_hears_nothing_or_tags_as_often_as_it_should(tmp_path: Path)
 def test_images_without_captions_and_untrained_autoencoders_are_refused() -> None:
     captioner = {"kind": "blip", "weights": "random", "model": SMALL}
     objective = CaptioningConfig(captioner=captioner).build()
-    with pytest.raises(ScenarioError, match="images without captions"):
+    with pytest.raises(ScenarioError, match="no captions to send or to learn"):
         objective.evaluate(Source(torch.rand(1, 3, 32, 32)))
     for weights in ("random", "ftsc-4-2"):
         with pytest.raises(CheckpointError, match="the latents of a trained autoencoder"):
