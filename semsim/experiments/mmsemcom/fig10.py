@@ -5,9 +5,10 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from semsim.experiments.definition import Claim, Experiment, Measured, Tables, Verdict
-from semsim.experiments.mmsemcom.fig7 import TAKES, TAKES_AT_FULL_SCALE
-from semsim.experiments.mmsemcom.fig8 import FARTHEST_DB, PLACES
 from semsim.experiments.mmsemcom.quality import (
+    FARTHEST_DB,
+    PLACES,
+    TAKES,
     compare,
     measure,
     quality_figure,
@@ -49,7 +50,7 @@ EXPERIMENT = Experiment(
     title="MS-SSIM over distance",
     paper=PAPER,
     item="Fig. 10",
-    takes={"small": TAKES, "paper": TAKES_AT_FULL_SCALE},
+    takes=TAKES,
     measure=measure,
     show=show,
     plot=plot,

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from semsim.experiments.definition import Claim, Experiment, Measured
 from semsim.experiments.mmsemcom.multiuser import (
+    TAKES,
     both_served,
     cliff,
     measure,
@@ -32,10 +33,7 @@ EXPERIMENT = Experiment(
     title="PSNR of several users by Walsh codes",
     paper=PAPER,
     item="Fig. 11",
-    takes={
-        "small": "about a minute on two cores, once for Fig. 11 and 12",
-        "paper": "minutes after mmsemcom-fig7, whose trainings and banks it shares",
-    },
+    takes=TAKES,
     measure=measure,
     show=show,
     plot=plot,

@@ -20,6 +20,7 @@ from semsim.experiments.definition import (
     Verdict,
 )
 from semsim.experiments.mmsemcom import systems
+from semsim.experiments.mmsemcom.quality import TAKES_THEN
 from semsim.experiments.mmsemcom.systems import PAPER
 from semsim.experiments.verdicts import of_leads, together
 from semsim.report.cells import Table
@@ -189,10 +190,7 @@ EXPERIMENT = Experiment(
     title="Attention of prompts over the image",
     paper=PAPER,
     item="Fig. 5",
-    takes={
-        "small": "less than a minute",
-        "paper": "minutes after mmsemcom-fig7, whose trainings and banks it shares",
-    },
+    takes={"small": "less than a minute", "paper": TAKES_THEN},
     measure=measure,
     show=show,
     plot=plot,

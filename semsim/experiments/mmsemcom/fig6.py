@@ -17,7 +17,7 @@ from semsim.experiments.definition import (
     Verdict,
 )
 from semsim.experiments.mmsemcom import systems
-from semsim.experiments.mmsemcom.quality import SEED
+from semsim.experiments.mmsemcom.quality import SEED, TAKES_THEN
 from semsim.experiments.mmsemcom.systems import OWN, PAPER, SEQUENTIAL, SIMULTANEOUS, DataSet
 from semsim.experiments.mmsemcom.yardsticks import CHECKS, RANDOM, yardsticks
 from semsim.experiments.verdicts import of_leads, together
@@ -118,10 +118,7 @@ EXPERIMENT = Experiment(
     title="What is selected at 10 dB",
     paper=PAPER,
     item="Fig. 6",
-    takes={
-        "small": "less than a minute",
-        "paper": "minutes after mmsemcom-fig7, whose trainings and banks it shares",
-    },
+    takes={"small": "less than a minute", "paper": TAKES_THEN},
     measure=measure,
     show=show,
     plot=plot,

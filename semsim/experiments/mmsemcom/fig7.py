@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from semsim.experiments.definition import Claim, Experiment, Measured, Tables, Verdict
 from semsim.experiments.mmsemcom.quality import (
     SNRS_DB,
+    TAKES,
     compare,
     measure,
     quality_figure,
@@ -25,9 +26,6 @@ from semsim.experiments.verdicts import together
 from semsim.report.cells import Table
 
 _LOW_DB = tuple(snr for snr in SNRS_DB if snr <= 6)
-#: How long the sweep takes that Fig. 7 to 10 share.
-TAKES = "about 5 minutes on two cores, once for Fig. 7 to 10"
-TAKES_AT_FULL_SCALE = "generators, banks of 10,000 images and rivals on two data sets: days on GPUs"
 
 
 def show(measured: Measured) -> list[Table]:
@@ -75,7 +73,7 @@ EXPERIMENT = Experiment(
     title="PSNR over SNR",
     paper=PAPER,
     item="Fig. 7",
-    takes={"small": TAKES, "paper": TAKES_AT_FULL_SCALE},
+    takes=TAKES,
     measure=measure,
     show=show,
     plot=plot,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from semsim.experiments.definition import Claim, Experiment, Measured, Tables, Verdict
-from semsim.experiments.mmsemcom.fig7 import TAKES, TAKES_AT_FULL_SCALE
 from semsim.experiments.mmsemcom.quality import (
-    DISTANCES_M,
+    FARTHEST_DB,
+    PLACES,
+    TAKES,
     compare,
     curves,
     measure,
     quality_figure,
     quality_tables,
-    snr_at_db,
 )
 from semsim.experiments.mmsemcom.systems import (
     DEEPJSCC,
@@ -26,9 +26,6 @@ from semsim.experiments.mmsemcom.systems import (
 from semsim.experiments.verdicts import of_cases, together
 from semsim.report.cells import Table
 
-#: The SNR at each distance.
-PLACES = {snr_at_db(distance): distance for distance in DISTANCES_M}
-NEAREST_DB, FARTHEST_DB = max(PLACES), min(PLACES)
 #: What classical codecs keep of their best PSNR at 200 m, at most.
 _FALLEN = 0.6
 
@@ -76,7 +73,7 @@ EXPERIMENT = Experiment(
     title="PSNR over distance",
     paper=PAPER,
     item="Fig. 8",
-    takes={"small": TAKES, "paper": TAKES_AT_FULL_SCALE},
+    takes=TAKES,
     measure=measure,
     show=show,
     plot=plot,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from semsim.experiments.definition import Claim, Experiment, Measured, Tables, Verdict
-from semsim.experiments.mmsemcom.fig7 import TAKES, TAKES_AT_FULL_SCALE
 from semsim.experiments.mmsemcom.quality import (
     SNRS_DB,
+    TAKES,
     compare,
     curves,
     measure,
@@ -80,7 +80,7 @@ EXPERIMENT = Experiment(
     title="MS-SSIM over SNR",
     paper=PAPER,
     item="Fig. 9",
-    takes={"small": TAKES, "paper": TAKES_AT_FULL_SCALE},
+    takes=TAKES,
     measure=measure,
     show=show,
     plot=plot,

@@ -5,15 +5,20 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from semsim.experiments.definition import Measured, Setting, Tables, Verdict
+from semsim.experiments.definition import Measured, Scale, Setting, Tables, Verdict
 from semsim.experiments.mmsemcom import systems
-from semsim.experiments.mmsemcom.quality import FIGURES, SEED, SNRS_DB, judged_by
+from semsim.experiments.mmsemcom.quality import FIGURES, SEED, SNRS_DB, TAKES_THEN, judged_by
 from semsim.experiments.mmsemcom.systems import SEQUENTIAL, SIMULTANEOUS, own_systems
 from semsim.experiments.sweeps import run_sweep
 from semsim.experiments.verdicts import of_cases
 from semsim.report.cells import Table
 from semsim.statistics import mean_interval
 
+#: How long the sweeps take that both figures share.
+TAKES: dict[Scale, str] = {
+    "small": "about a minute on two cores, once for Fig. 11 and 12",
+    "paper": TAKES_THEN,
+}
 #: Users and chips a symbol: alone, the paper's two users, as many as fit, and one of those alone.
 SHARED = {
     "one user, no code": (1, 1),

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from semsim.engine.config import LogDistance
 from semsim.engine.propagation import path_gain
-from semsim.experiments.definition import Measured, Setting, Verdict
+from semsim.experiments.definition import Measured, Scale, Setting, Verdict
 from semsim.experiments.mmsemcom import systems
 from semsim.experiments.mmsemcom.systems import FIXED, all_systems
 from semsim.experiments.mmsemcom.yardsticks import CHECKS, yardsticks
@@ -26,6 +26,13 @@ from semsim.report.cells import Table
 from semsim.statistics import mean_interval
 from semsim.units import linear_to_db
 
+#: How long the sweep takes that Fig. 7 to 10 share.
+TAKES: dict[Scale, str] = {
+    "small": "about 5 minutes on two cores, once for Fig. 7 to 10",
+    "paper": "generators, banks of 10,000 images and rivals on two data sets: days on GPUs",
+}
+#: How long at full scale what comes after that sweep takes.
+TAKES_THEN = "minutes after mmsemcom-fig7, whose trainings and banks it shares"
 CHANNELS = ("awgn", "rayleigh")
 SNRS_DB = (0.0, 3.0, 6.0, 9.0, 10.0, 12.0, 15.0, 20.0)
 DISTANCES_M = (50.0, 75.0, 100.0, 125.0, 150.0, 175.0, 200.0)
@@ -57,6 +64,12 @@ def snr_at_db(distance_m: float) -> float:
     return round(_POWER_DBM - _NOISE_DBM + float(linear_to_db(gain)), 2)
 
 
+#: Distances by the SNR there.
+PLACES = {snr_at_db(distance): distance for distance in DISTANCES_M}
+#: The SNR at the greatest distance.
+FARTHEST_DB = min(PLACES)
+
+
 def measure(setting: Setting) -> Measured:
     """Send the same images by every system over both channels, at all SNRs and distances.
 
@@ -64,7 +77,7 @@ def measure(setting: Setting) -> Measured:
         ``images``, a row an image, data set, channel, system and SNR; ``checks``, a row an image
         and check.
     """
-    levels = [*SNRS_DB, *(snr_at_db(distance) for distance in DISTANCES_M)]
+    levels = [*SNRS_DB, *PLACES]
     images, checks = [], []
     weights: dict[str, str] = {}
     for data in systems.data_sets(setting):

@@ -13,7 +13,7 @@ import torch
 from semsim.codecs.mmsemcom.bank import read_bank
 from semsim.experiments.catalogue import find
 from semsim.experiments.definition import Setting
-from semsim.experiments.mmsemcom import fig8, quality
+from semsim.experiments.mmsemcom import fig8, fig10, quality
 from semsim.experiments.mmsemcom.full_scale import PUBLISHED, recipes
 from semsim.experiments.mmsemcom.systems import (
     BPG,
@@ -39,7 +39,7 @@ def test_distance_is_free_space() -> None:
         expected = 46.0 - 20.0 * math.log10(distance)
         assert quality.snr_at_db(distance) == pytest.approx(expected, abs=0.005)
     # Four times the distance is a sixteenth of the power.
-    apart = fig8.NEAREST_DB - fig8.FARTHEST_DB
+    apart = max(quality.PLACES) - quality.FARTHEST_DB
     assert apart == pytest.approx(10 * math.log10(16), abs=0.02)
 
 
@@ -91,12 +91,12 @@ def test_yardsticks_are_of_the_images_class(data: DataSet) -> None:
 def test_four_figures_share_a_sweep(
     data: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quality, "DISTANCES_M", (50.0, 200.0))
+    ends = {quality.snr_at_db(distance): distance for distance in (50.0, 200.0)}
+    for module in (quality, fig8, fig10):
+        monkeypatch.setattr(module, "PLACES", ends)
     swept = []
     run = quality.run_sweep
     monkeypatch.setattr(quality, "run_sweep", lambda *a: swept.append(a) or run(*a))
-    monkeypatch.setattr(fig8, "PLACES", {quality.snr_at_db(d): d for d in (50.0, 200.0)})
-    monkeypatch.setattr("semsim.experiments.mmsemcom.fig10.PLACES", fig8.PLACES)
     setting = Setting(keep=tmp_path)
     torch.manual_seed(0)  # the rivals' random weights
     for name, claims in (("fig7", 4), ("fig8", 3), ("fig9", 3), ("fig10", 2)):
