@@ -180,15 +180,18 @@ def _write(keep: Path, point: Point, measured: Measured) -> None:
 
 
 def _read(keep: Path, point: Point) -> Measured | None:
-    """Return a point that was measured before, ``None`` if it was not."""
+    """Return a point that was measured before, ``None`` if it was not or lacks texts of today."""
     path = _path(keep, point)
     if not path.exists():
         return None
     pictures = None
     if path.with_suffix(".safetensors").exists():
         with safe_open(path.with_suffix(".safetensors"), "pt") as file:
-            captions = tuple(json.loads(file.metadata()["captions"]))
-            told = json.loads(file.metadata()["sentences"])
+            texts = file.metadata() or {}
+            if not {"captions", "sentences"} <= texts.keys():
+                return None
+            captions = tuple(json.loads(texts["captions"]))
+            told = json.loads(texts["sentences"])
             pairs = tuple(None if pair is None else (pair[0], pair[1]) for pair in told)
             held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         pictures = Pictures(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from semsim.cli.main import app
@@ -72,6 +74,23 @@ def test_a_killed_sweep_goes_on_with_what_is_missing(whole, tmp_path: Path) -> N
     second = {path.name: path.stat().st_mtime_ns for path in keep.glob("*.parquet")}
     assert len(second) == 12
     assert {name: second[name] for name in first} == first
+    pd.testing.assert_frame_equal(resumed, uninterrupted)
+
+
+def test_points_kept_without_what_is_kept_today_are_measured_again(whole, tmp_path: Path) -> None:
+    loaded, uninterrupted = whole
+    sweep(loaded, keep=tmp_path)
+    old = sorted(tmp_path.glob("*.safetensors"))
+    first = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.parquet")}
+    with safe_open(old[0], "pt") as file:
+        captions = {"captions": file.metadata()["captions"]}
+    save_file(load_file(old[0]), old[0], captions)
+    resumed = sweep(loaded, keep=tmp_path).sweep
+    second = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.parquet")}
+    again = {name for name in first if second[name] != first[name]}
+    assert again == {old[0].with_suffix(".parquet").name}
+    with safe_open(old[0], "pt") as file:
+        assert set(file.metadata()) == {"captions", "sentences"}
     pd.testing.assert_frame_equal(resumed, uninterrupted)
 
 
