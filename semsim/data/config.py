@@ -13,6 +13,8 @@ Crop = Literal["center", "random"]
 Arrangement = Literal["single", "left", "above"]
 Background = Literal["sky", "grass", "sand", "night", "snow", "stone", "wood", "dusk"]
 BACKGROUND_NAMES: tuple[Background, ...] = get_args(Background)
+Shape = Literal["circle", "square", "triangle", "star", "ring", "cross", "diamond", "heart"]
+SHAPE_NAMES: tuple[Shape, ...] = get_args(Shape)
 #: Classes of Fashion-MNIST in the order of its labels, as captions name them.
 FashionClass = Literal[
     "top",
@@ -112,6 +114,10 @@ class ScenesConfig(SourceConfig):
     have two objects where both one and two are allowed."""
     backgrounds: tuple[Background, ...] = Field(BACKGROUND_NAMES, min_length=1)
     """What objects may lie on."""
+    shapes: Annotated[tuple[Shape, ...], AfterValidator(all_different)] = Field(
+        SHAPE_NAMES, min_length=1
+    )
+    """What objects may be; an image's label is the place of its first object in this list."""
     pictures: bool = True
     """Draw the pictures; without, images are black, and labels and captions as they would be. For
     those who learn from captions alone: drawing takes most of the time."""

@@ -44,15 +44,16 @@ _ARRANGED = {"left": "left", "top": "above"}
 class Scenes:
     """Scenes of one or two objects; no two pictures are alike, even of one scene.
 
-    Labels are indices into :data:`SHAPES`, of the first object of the caption (the left or the
-    upper one of two). Names are ``scenes/<index>``, with the index of
-    :func:`~semsim.data.scene_grammar.scene_at`.
+    Labels are indices into the configuration's shapes, all of :data:`SHAPES` unless it says
+    otherwise, of the first object of the caption (the left or the upper one of two). Names are
+    ``scenes/<index>``, with the index of :func:`~semsim.data.scene_grammar.scene_at`.
     """
 
     Config = ScenesConfig
 
     def __init__(self, config: ScenesConfig) -> None:
         self.config = config
+        self._shapes: tuple[str, ...] = config.shapes
 
     def __len__(self) -> int:
         """Return the number of distinct scenes of the grammar."""
@@ -68,7 +69,7 @@ class Scenes:
         scenes = [scene_at(index) for index, _ in drawn]
         return Source(
             image=torch.from_numpy(np.stack([image for _, image in drawn])),
-            label=torch.tensor([SHAPES.index(scene.first.shape) for scene in scenes]),
+            label=torch.tensor([self._shapes.index(scene.first.shape) for scene in scenes]),
             caption=tuple(caption_of(scene) for scene in scenes),
             name=tuple(f"scenes/{index}" for index, _ in drawn),
         )
@@ -87,5 +88,9 @@ class Scenes:
             index = int(SINGLES + rng.integers(PAIRS) if pair else rng.integers(SINGLES))
             scene = scene_at(index)
             arranged = not pair or _ARRANGED[scene.place] in pairs
-            if arranged and scene.background in self.config.backgrounds:
+            if arranged and scene.background in self.config.backgrounds and self._may_show(scene):
                 return index
+
+    def _may_show(self, scene: Scene) -> bool:
+        things = (scene.first, scene.second)
+        return all(thing is None or thing.shape in self._shapes for thing in things)

@@ -40,6 +40,15 @@ _STEPS = 50_000
 _FEATURE_STEPS, _RIVAL_STEPS = 5_000, 50_000
 
 
+#: BLIP describes images to LaMoSC, and what is not among these words is sent as an unknown one.
+_BLIP = {"kind": "blip", "pretrained": "Salesforce/blip-image-captioning-base"}
+_COMMON = (
+    "a", "an", "and", "the", "with", "of", "in", "on", "at", "to", "is", "are", "two", "three",
+    "group", "bunch", "pile", "plate", "branch", "leaves", "wooden", "grey", "small", "large",
+    "sitting", "standing", "grass", "water", "background", "field", "air", "runway", "wing",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Published:
     """What was trained on one data set.
@@ -87,10 +96,16 @@ def recipes(name: str) -> dict[str, dict[str, Any]]:
     shared = {"sources": [_source(name, "train")], "batch": 64, "seed": 1, "precision": "auto"}
     held_out = _source(name, "test")
     link = {"channel": "awgn", "snr_db": {"low": 0, "high": 20}}
-    rivals = {
+    rivals: dict[str, dict[str, Any]] = {
         "deepjscc-1-6": {"kind": "deepjscc", "weights": "random", "model": {"cbr": "1/6"}},
         "deepjscc-1-12": {"kind": "deepjscc", "weights": "random", "model": {"cbr": "1/12"}},
         "witt": {"kind": "witt", "weights": "random"},
+        "lamosc": {
+            "kind": "lamosc",
+            "weights": "random",
+            "model": {"words": _words(data["prompts"])},
+            "captioner": _BLIP,
+        },
     }
     return {
         f"{name}-sampler": {
@@ -125,7 +140,7 @@ def recipes(name: str) -> dict[str, dict[str, Any]]:
                 "objective": {"kind": "reconstruction", "codec": codec},
                 "link": link,
                 "steps": _RIVAL_STEPS,
-                "optimizer": {"learning_rate": 1e-4 if label == "witt" else 1e-3},
+                "optimizer": {"learning_rate": 1e-3 if codec["kind"] == "deepjscc" else 1e-4},
                 "evaluation": {"source": held_out, "count": 200, "snr_db": [10, 0, 20]},
                 "evaluate_every_steps": 5000,
                 "checkpoint_every_steps": 1000,
@@ -133,6 +148,12 @@ def recipes(name: str) -> dict[str, dict[str, Any]]:
             for label, codec in rivals.items()
         },
     }
+
+
+def _words(prompts: list[str]) -> list[str]:
+    """Return the words of the prompts, and common ones of captions."""
+    words = (word for prompt in prompts for word in prompt.replace("-", " ").split())
+    return list(dict.fromkeys((*words, *_COMMON)))
 
 
 def _rivals(name: str, trained: dict[str, Trained]) -> dict[str, dict[str, Any]]:

@@ -53,8 +53,8 @@ _CAVEATS = (
     "than d^-2; the paper does not state the noise.",
 )
 _SMALL = (
-    "DeepJSCC and WITT are the networks that ship, trained on photographs; MMSemCom has learnt "
-    "from the training pictures of these very classes.",
+    "DeepJSCC and WITT are the networks that ship, trained on photographs; LaMoSC has learnt from "
+    "such pictures as are sent, and MMSemCom's generator from these very classes.",
 )
 
 

@@ -14,7 +14,8 @@ SEQUENTIAL, SIMULTANEOUS = "MMSemCom, sequential", "MMSemCom, simultaneous"
 WITHOUT_CLIP = "MMSemCom without CLIP"
 #: MMSemCom's systems by the name of their rate.
 OWN = {"sequential": SEQUENTIAL, "simultaneous": SIMULTANEOUS, "image": WITHOUT_CLIP}
-DEEPJSCC, DEEPJSCC_LESS, WITT = "DeepJSCC, CBR 1/6", "DeepJSCC, CBR 1/12", "WITT"
+DEEPJSCC, DEEPJSCC_LESS = "DeepJSCC, CBR 1/6", "DeepJSCC, CBR 1/12"
+WITT, LAMOSC = "WITT", "LaMoSC"
 BPG, WEBP = "HEVC at quantiser 10 (for BPG)", "WebP at quality 100"
 #: Classical codecs as the paper sets them: one quality, whatever their files take.
 FIXED = (BPG, WEBP)
@@ -38,6 +39,8 @@ class DataSet:
         codec: MMSemCom, with its bank.
         rivals: learned systems, as a link scenario names them.
         images: how many to send.
+        known: how many images of ``train`` to look at; all where None, which an endless source
+            forbids.
     """
 
     name: str
@@ -46,6 +49,7 @@ class DataSet:
     codec: dict[str, Any]
     rivals: tuple[dict[str, Any], ...]
     images: int
+    known: int | None = None
 
 
 def data_sets(setting: Setting) -> list[DataSet]:
@@ -53,26 +57,35 @@ def data_sets(setting: Setting) -> list[DataSet]:
     if setting.scale == "paper":
         return [_published(name, setting) for name in PUBLISHED]
     tinted = {"kind": "tinted", "classes": ["bag", "sneaker"], "size": 32}
+    scenes = {"kind": "scenes", "arrangements": ["single"], "shapes": ["star", "ring"], "size": 32}
     return [
-        DataSet(
-            name="fashion",
-            test={**tinted, "split": "test"},
-            train={**tinted, "split": "train"},
-            codec={"kind": "mmsemcom", "weights": "mmsemcom-fashion", "bank": "mmsemcom-fashion"},
-            # LaMoSC belongs in this list, and in that of full_scale.py.
-            rivals=(
-                _learned(DEEPJSCC, {"kind": "deepjscc", "weights": "deepjscc-1-6"}),
-                _learned(DEEPJSCC_LESS, {"kind": "deepjscc", "weights": "deepjscc-1-12"}),
-                _learned(WITT, {"kind": "witt", "weights": "witt"}),
-            ),
-            images=100,
-        )
+        _shipped("fashion", {**tinted, "split": "test"}, {**tinted, "split": "train"}),
+        # As many as the bank holds, of the endless number that the generator learns from.
+        _shipped("scenes", scenes, scenes, known=2000),
     ]
+
+
+def _shipped(
+    name: str, test: dict[str, Any], train: dict[str, Any], known: int | None = None
+) -> DataSet:
+    own = {"kind": "mmsemcom", "weights": f"mmsemcom-{name}", "bank": f"mmsemcom-{name}"}
+    rivals = (
+        _learned(DEEPJSCC, {"kind": "deepjscc", "weights": "deepjscc-1-6"}),
+        _learned(DEEPJSCC_LESS, {"kind": "deepjscc", "weights": "deepjscc-1-12"}),
+        _learned(WITT, {"kind": "witt", "weights": "witt"}),
+        _learned(LAMOSC, {"kind": "lamosc", "weights": f"lamosc-{name}"}),
+    )
+    return DataSet(name, test, train, own, rivals, images=100, known=known)
 
 
 def _published(name: str, setting: Setting) -> DataSet:
     made = trained_as_published(name, setting)
-    labels = {"deepjscc-1-6": DEEPJSCC, "deepjscc-1-12": DEEPJSCC_LESS, "witt": WITT}
+    labels = {
+        "deepjscc-1-6": DEEPJSCC,
+        "deepjscc-1-12": DEEPJSCC_LESS,
+        "witt": WITT,
+        "lamosc": LAMOSC,
+    }
     rivals = tuple(_learned(labels[key], codec) for key, codec in made.rivals.items())
     return DataSet(name, made.test, made.train, made.codec, rivals, images=200)
 

@@ -38,8 +38,7 @@ def yardsticks(data: DataSet) -> pd.DataFrame:
     """
     bank = read_bank(data.codec["bank"])
     sent = load_source(data.test).take(data.images)
-    training = load_source(data.train)
-    held = training.take(len(training))
+    held = _training_images(data)
     if sent.label is None or held.label is None:
         raise DataError(f"{data.name}: its images have no classes")
     generator = Streams(0).torch("random choice", "cpu")
@@ -59,6 +58,17 @@ def yardsticks(data: DataSet) -> pd.DataFrame:
             _rows(TRAINING, own, remembered.best_db, known[remembered.best]),
         ]
     return pd.concat(parts, ignore_index=True)
+
+
+def _training_images(data: DataSet) -> Source:
+    source = load_source(data.train)
+    # `take` of a source without splits would return the very images that are sent.
+    images: Source = (
+        source.take(len(source))
+        if data.known is None
+        else source.sample(data.known, Streams(0).numpy("training images"))
+    )
+    return images
 
 
 def _rows(check: str, sent: Source, psnr_db: Tensor, shown: Tensor) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsim.data.config import ScenesConfig, SentencesConfig
+from semsim.data.config import SHAPE_NAMES, ScenesConfig, SentencesConfig
 from semsim.data.scene_drawing import draw
 from semsim.data.scene_grammar import BACKGROUNDS, PAIRS, PLACES, SINGLES, SIZES
 from semsim.data.scenes import (
@@ -159,6 +159,19 @@ def test_labels_captions_and_names_belong_together() -> None:
         scene = parse(caption)
         assert SHAPES[label] == scene.first.shape
         assert scene_at(int(name.removeprefix("scenes/"))) == scene
+
+
+def test_labels_are_places_among_the_shapes_that_may_be_seen() -> None:
+    source = Scenes(ScenesConfig(shapes=("star", "circle"), pictures=False)).take(60)
+    scenes = [parse(caption) for caption in source.caption or ()]
+    things = [thing for scene in scenes for thing in (scene.first, scene.second) if thing]
+    assert {thing.shape for thing in things} == {"star", "circle"}
+    assert source.label is not None
+    assert source.label.tolist() == [int(scene.first.shape == "circle") for scene in scenes]
+    with pytest.raises(ValueError, match="twice"):
+        ScenesConfig(shapes=("star", "star"))
+    # The same shapes in the same order as the grammar's, which labels go by unless told otherwise.
+    assert SHAPE_NAMES == SHAPES
 
 
 def test_shares_of_what_is_drawn() -> None:

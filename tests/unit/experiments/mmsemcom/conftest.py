@@ -6,7 +6,7 @@ import pytest
 
 from semsim.codecs.mmsemcom.config import MmsemcomConfig
 from semsim.experiments.mmsemcom import systems
-from semsim.experiments.mmsemcom.systems import DEEPJSCC, DEEPJSCC_LESS, WITT, DataSet
+from semsim.experiments.mmsemcom.systems import DEEPJSCC, DEEPJSCC_LESS, LAMOSC, WITT, DataSet
 from tests.unit.codecs.mmsemcom.conftest import bank_folder, config, recipe, weights
 
 __all__ = ["bank_folder", "config", "data", "recipe", "weights"]
@@ -22,7 +22,9 @@ def data(config: MmsemcomConfig, monkeypatch: pytest.MonkeyPatch) -> DataSet:
         test={**tinted, "split": "test"},
         train={**tinted, "split": "train"},
         codec=config.model_dump(mode="json", exclude={"model"}),
-        rivals=tuple({"label": label, "codec": rival} for label in (DEEPJSCC, DEEPJSCC_LESS, WITT)),
+        rivals=tuple(
+            {"label": label, "codec": rival} for label in (DEEPJSCC, DEEPJSCC_LESS, WITT, LAMOSC)
+        ),
         images=8,
     )
     monkeypatch.setattr(systems, "data_sets", lambda _setting: [made])

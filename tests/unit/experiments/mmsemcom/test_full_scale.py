@@ -6,11 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from semsim.codecs.lamosc.config import LamoscConfig
 from semsim.experiments.definition import Setting
 from semsim.experiments.mmsemcom import full_scale
 from semsim.experiments.mmsemcom.systems import OWN, all_systems, data_sets
 from semsim.shortcuts import load_codec
 from tests.unit.codecs.mmsemcom.conftest import MODEL, SAMPLER
+
+
+@pytest.mark.parametrize("name", full_scale.PUBLISHED)
+def test_lamosc_knows_the_words_of_the_prompts(name: str) -> None:
+    made = full_scale.recipes(name)[f"{name}-lamosc"]["objective"]["codec"]
+    config = LamoscConfig.model_validate(made)
+    assert config.captioner is not None
+    assert config.model is not None
+    said = " ".join(full_scale.PUBLISHED[name]["prompts"]).replace("-", " ").split()
+    assert set(said) < set(config.model.words)
 
 
 def test_what_was_trained_is_what_is_compared(
@@ -51,7 +62,7 @@ def test_what_was_trained_is_what_is_compared(
     assert codec.bank.images.shape == (2, 3, 3, 16, 16)
     labels = [system["label"] for system in all_systems(found)]
     assert set(OWN.values()) < set(labels)
-    assert len(labels) == len(set(labels)) == 3 + 3 + 2 + 2
+    assert len(labels) == len(set(labels)) == 3 + 4 + 2 + 2
     # What is there is not made again.
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
     assert data_sets(setting) == [found]

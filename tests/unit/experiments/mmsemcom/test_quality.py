@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from semsim.experiments.mmsemcom.systems import (
     WITHOUT_CLIP,
     DataSet,
 )
-from semsim.experiments.mmsemcom.yardsticks import BEST, CHECKS, RANDOM, yardsticks
+from semsim.experiments.mmsemcom.yardsticks import BEST, CHECKS, RANDOM, TRAINING, yardsticks
 from semsim.experiments.run import reproduce, tables
 from semsim.link.metrics import psnr_db
 from semsim.shortcuts import load_source
@@ -71,6 +72,16 @@ def test_small_images_are_judged_by_ssim() -> None:
     assert quality.judged_by(images.assign(ms_ssim=0.5), similarity=True) == "ms_ssim"
     first = quality.curves(images, similarity=True).iloc[0]
     assert (first["figure"], first["mean"]) == ("ssim", pytest.approx(0.21))
+
+
+def test_few_training_images_are_no_nearer_than_all(data: DataSet) -> None:
+    """Where a source is endless, only so many of its images are looked at."""
+    nearest = [
+        found.loc[found["check"] == TRAINING, "psnr_db"]
+        for found in (yardsticks(data), yardsticks(replace(data, known=20)))
+    ]
+    assert (nearest[0] >= nearest[1]).all()
+    assert (nearest[0] > nearest[1]).any()
 
 
 def test_yardsticks_are_of_the_images_class(data: DataSet) -> None:
