@@ -203,7 +203,8 @@ def climb(drops: Drops, start: Point, limited: Values, held: Values | None = Non
     xp = namespace(start.log_rho)
     if held is None:
         held = xp.zeros_like(limited)
-    done = start
+    # A copy, as results are put into it and others may begin from the same point.
+    done = start.take(xp.arange(start.settled.shape[0], device=start.settled.device))
     left = xp.nonzero(~done.settled)[0]
     part, here = drops, start
     for _ in range(_ITERATIONS):

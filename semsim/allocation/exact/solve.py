@@ -14,6 +14,8 @@ from semsim.arrays import Values, namespace
 _OVER = 1e-12
 #: How far below ln ρ_max a search with all power may begin.
 _DEEPEST = 14.0
+#: Growth of the price of bandwidth beyond which there is no feasible point.
+_RUN_AWAY = 1e20
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,12 @@ def _held_at(drops: Drops, start: Point, slowest_s: Values) -> Point:
 
 
 def _slope_after(drops: Drops, start: Point, slowest_s: Values) -> Values:
-    """Return dU/dT just after ``slowest_s [M]``."""
+    """Return dU/dT just after ``slowest_s [M]``; infinity where nobody can be served so soon."""
     xp = namespace(slowest_s)
     part = drops.before(slowest_s)
     every = ~xp.zeros_like(start.settled)
     there = _climb(part, _held_at(part, start, slowest_s), every).point
-    return reduce(part, there.log_rho, there.prices).gradient[0]
+    slope = reduce(part, there.log_rho, there.prices).gradient[0]
+    # The dual has no least value where the problem has no feasible point: its prices run away.
+    bounded = there.prices.per_hz < _RUN_AWAY * start.prices.per_hz
+    return xp.where(there.settled | bounded, slope, xp.inf)

@@ -260,6 +260,21 @@ def test_least_compression_is_kept_and_proven() -> None:
     assert np.abs(gap(terms)).max() < 1e-9
 
 
+def test_rates_that_are_given_meet_deadlines_some_of_which_nobody_could_beat() -> None:
+    """Less ρ than the optimum's is feasible; before the sooner deadlines the last user cannot be."""
+    rng = np.random.default_rng(3)
+    free = make_problem(bandwidth_hz=20_000.0, quality="sum").terms(paper_gain(rng, 240, 5))
+    base = optimise(free, bound=False)
+    slowest_s = free.delay_s(base.rho, base.b_hz, base.p_w).max(-1)[:, None]
+    terms = replace(free, deadline_s=slowest_s * np.array([0.5, 0.5, 0.9, 0.9, 5.0]))
+    best = optimise(terms, bound=False)
+    rho = best.rho * rng.uniform(0.5, 1.0, best.rho.shape)
+    assert (terms.delay_s(rho, best.b_hz, best.p_w) <= terms.deadline_s).all()
+    given = replace(terms, rho_min=rho, rho_max=rho)
+    assert violation(given) < 1e-9
+    assert gap(given).max() < 1e-6
+
+
 def test_impossible_deadlines_name_the_users() -> None:
     terms = make_problem().terms(paper_gain(RNG, 3, 3))
     with pytest.raises(AllocationError, match=r"user 1 has a deadline of 0\.5 s, but its codec"):
