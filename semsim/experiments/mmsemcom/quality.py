@@ -239,5 +239,6 @@ def _draw(panel: Any, rows: pd.DataFrame, axis: dict[float, float]) -> None:
     for i, (system, line) in enumerate(rows.groupby("system", sort=False)):
         found = line.assign(x=line["snr_db"].map(axis)).sort_values("x")
         x, mean, half = found["x"], found["mean"], found["half_width"].fillna(0.0)
-        panel.plot(x, mean, "o-", ms=3, color=f"C{i}", label=system)
+        # Ten colours; what comes after them is dashed.
+        panel.plot(x, mean, "o-" if i < 10 else "s--", ms=3, color=f"C{i}", label=system)
         panel.fill_between(x, mean - half, mean + half, color=f"C{i}", alpha=0.12)
