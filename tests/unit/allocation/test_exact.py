@@ -261,7 +261,7 @@ def test_least_compression_is_kept_and_proven() -> None:
 
 
 def test_rates_that_are_given_meet_deadlines_some_of_which_nobody_could_beat() -> None:
-    """Less ρ than the optimum's is feasible; before the sooner deadlines the last user cannot be."""
+    """Less ρ than the optimum's is feasible; before the sooner deadlines the last user is not."""
     rng = np.random.default_rng(3)
     free = make_problem(bandwidth_hz=20_000.0, quality="sum").terms(paper_gain(rng, 240, 5))
     base = optimise(free, bound=False)
