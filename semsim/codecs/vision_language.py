@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -41,12 +44,26 @@ def open_clip_model(name: str, weights: str, purpose: str, *, pretrained: bool) 
     """
     open_clip = need("open_clip", purpose)
     try:
-        return open_clip.create_model(
-            name, pretrained=weights if pretrained else None, load_weights=pretrained
-        )
+        with _warnings_logged(pretrained):
+            return open_clip.create_model(
+                name, pretrained=weights if pretrained else None, load_weights=pretrained
+            )
     except Exception as error:  # hubs, files and names raise nearly anything
         raise CheckpointError(
             f"open_clip cannot give {name!r} with the weights {weights!r} "
             f"({type(error).__name__}: {error}). Where the hub cannot be reached, fetch the "
             "weights elsewhere and set 'pretrained' to the file"
         ) from error
+
+
+@contextmanager
+def _warnings_logged(wanted: bool) -> Iterator[None]:
+    """Keep the root logger from warnings: open_clip's of random weights, where these are meant."""
+    root = logging.getLogger()
+    level = root.level
+    if not wanted:
+        root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)

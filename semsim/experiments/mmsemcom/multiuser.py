@@ -16,7 +16,7 @@ from semsim.statistics import mean_interval
 
 #: How long the sweeps take that both figures share.
 TAKES: dict[Scale, str] = {
-    "small": "about a minute on two cores, once for Fig. 11 and 12",
+    "small": "about 2 minutes on two cores, once for Fig. 11 and 12",
     "paper": TAKES_THEN,
 }
 #: Users and chips a symbol: alone, the paper's two users, as many as fit, and one of those alone.

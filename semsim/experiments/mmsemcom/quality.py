@@ -28,7 +28,7 @@ from semsim.units import linear_to_db
 
 #: How long the sweep takes that Fig. 7 to 10 share.
 TAKES: dict[Scale, str] = {
-    "small": "about 5 minutes on two cores, once for Fig. 7 to 10",
+    "small": "about 7 minutes on two cores, once for Fig. 7 to 10",
     "paper": "generators, banks of 10,000 images and rivals on two data sets: days on GPUs",
 }
 #: How long at full scale what comes after that sweep takes.
