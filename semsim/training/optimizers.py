@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
+from semsim.training.muon import Muon
 from semsim.training.recipe import Optimizer
 
 
@@ -32,7 +31,7 @@ def optimizers(model: nn.Module, rate: float, settings: Optimizer) -> list[torch
         else:
             made.append(torch.optim.AdamW([group], lr=rate, weight_decay=decay))
     if mixing:
-        made.append(FlatMuon(mixing, settings.matrix_factor * rate, settings.weight_decay))
+        made.append(Muon(mixing, settings.matrix_factor * rate, settings.weight_decay))
     return made
 
 
@@ -52,39 +51,3 @@ def _mixing(model: nn.Module) -> list[nn.Parameter]:
         and weight.shape[1] > 1
         and id(weight) not in apart
     ]
-
-
-class FlatMuon(torch.optim.Muon):
-    """Muon for weights of two or more dimensions, each taken as a matrix ``[first, all others]``.
-
-    Updates are scaled to the size of AdamW's (``match_rms_adamw``), so that one learning rate does
-    for both.
-
-    Args:
-        weights: what is updated.
-        rate: learning rate.
-        weight_decay: as AdamW's.
-    """
-
-    def __init__(self, weights: list[nn.Parameter], rate: float, weight_decay: float) -> None:
-        self._weights = weights
-        # Views: what moves them moves the weights.
-        views = [nn.Parameter(weight.detach().flatten(1)) for weight in weights]
-        super().__init__(
-            [{"params": views, "initial_lr": rate}],
-            lr=rate,
-            weight_decay=weight_decay,
-            adjust_lr_fn="match_rms_adamw",
-        )
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of the weights."""
-        for weight in self._weights:
-            weight.grad = None
-        super().zero_grad(set_to_none)
-
-    def step(self, closure: Any = None) -> Any:
-        """Move the weights by their gradients."""
-        for weight, view in zip(self._weights, self.param_groups[0]["params"], strict=True):
-            view.grad = None if weight.grad is None else weight.grad.flatten(1)
-        return super().step(closure)  # type: ignore[no-untyped-call]

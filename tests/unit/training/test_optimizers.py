@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from semsim.codecs.layers.gdn import Gdn
-from semsim.training.optimizers import FlatMuon, optimizers
+from semsim.training.optimizers import optimizers
 from semsim.training.recipe import Optimizer
 from semsim.training.schedule import set_learning_rates
 
@@ -22,8 +22,10 @@ def test_muon_takes_what_mixes_features_and_adamw_the_rest() -> None:
             *(gdn.root_beta, gdn.root_gamma),
         )
     }
-    shapes = [tuple(view.shape) for view in muon.param_groups[0]["params"]]
-    assert shapes == [(4, 27), (2, 4)]
+    assert [id(weight) for weight in muon.param_groups[0]["params"]] == [
+        id(conv.weight),
+        id(linear.weight),
+    ]
     assert adamw.param_groups[0]["initial_lr"] == 1e-3
     assert muon.param_groups[0]["initial_lr"] == 3e-3
 
@@ -33,24 +35,6 @@ def test_frozen_weights_stay_out() -> None:
     model.weight.requires_grad_(False)
     (adamw,) = optimizers(model, 1e-3, Optimizer(kind="muon"))
     assert [id(w) for w in adamw.param_groups[0]["params"]] == [id(model.bias)]
-
-
-def test_updates_are_orthogonal_whatever_the_gradients_size() -> None:
-    weight = nn.Parameter(torch.randn(4, 3, 5, 5))
-    before = weight.detach().clone()
-    muon = FlatMuon([weight], 1e-2, 0.0)
-    # Singular values from 1e-4 to 1e-6.
-    left = torch.linalg.qr(torch.randn(4, 4)).Q
-    right = torch.linalg.qr(torch.randn(75, 4)).Q
-    scale = torch.tensor([1e-4, 3e-5, 1e-5, 1e-6])
-    weight.grad = (left * scale @ right.T).reshape(weight.shape)
-    muon.step()
-    moved = torch.linalg.svdvals((weight.detach() - before).flatten(1))
-    # Five Newton-Schulz iterations bring singular values near one, not to it; the least of these
-    # lies at a hundredth of the largest.
-    assert moved[:3].max() < 3 * moved[:3].min()
-    muon.zero_grad()
-    assert weight.grad is None
 
 
 def test_sgd_descends_with_momentum_and_decay() -> None:
