@@ -24,6 +24,9 @@ class ReconstructionConfig(EndToEndConfig):
     """A codec learns to rebuild its images after the recipe's channel."""
 
     kind: Literal["reconstruction"] = "reconstruction"
+    loss: Literal["mse", "psnr"] = "mse"
+    """`mse`: the mean squared error of a batch, which its hardest images dominate. `psnr`: minus
+    the mean of its images' PSNRs, which counts a decibel of any image alike, as tables do."""
 
 
 class ClassificationConfig(EndToEndConfig):

@@ -54,6 +54,7 @@ CAPTIONS = {
     "link": FADING,
     "sources": [{"kind": "tinted", "split": "train", "size": 16}],
 }
+DECIBELS = {**JSCC, "objective": {**JSCC["objective"], "loss": "psnr"}}
 EVALUATION = {"source": {"kind": "photos", "size": 16}, "count": 3, "snr_db": [10]}
 
 
@@ -165,8 +166,8 @@ def start_of(asked: Recipe, folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("changes", "workers"),
-    [(JSCC, 2), (COTRAINING, 3), (ORACLE, 2), (RATES, 2), (CAPTIONS, 2)],
-    ids=["reconstruction", "cotraining", "oracle", "rates", "captions"],
+    [(JSCC, 2), (COTRAINING, 3), (ORACLE, 2), (RATES, 2), (CAPTIONS, 2), (DECIBELS, 3)],
+    ids=["reconstruction", "cotraining", "oracle", "rates", "captions", "decibels"],
 )
 def test_many_workers_train_what_one_does(changes: dict, workers: int, tmp_path: Path) -> None:
     asked = recipe(6, **changes, batch=5, optimizer={"warmup_steps": 2, "average": 0})
