@@ -61,6 +61,11 @@ class Codecs:
             for name, sha256 in getattr(codec, "weight_hashes", {}).items()
         }
 
+    def hashes(self) -> list[str]:
+        """Return the SHA-256 of all weights used, in order; of equal names, every one."""
+        used = (getattr(codec, "weight_hashes", {}) for codec in self._built.values())
+        return sorted(sha256 for hashes in used for sha256 in hashes.values())
+
 
 def power_rule(scenario: ScenarioBase) -> PowerRule:
     """Return how the scenario scales symbols and reads SNRs."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,39 @@ def hashes(*configs: object) -> dict[str, str]:
     weights = (getattr(config, "weights", None) for config in configs)
     found = (named(one) for one in weights if one is not None)
     return {one.name: one.sha256 for one in found if one is not None}
+
+
+def hashes_within(data: object) -> dict[str, str]:
+    """Return the SHA-256, by name, of all weights that plain data names under ``weights``.
+
+    At any depth: a recipe or a scenario as :meth:`pydantic.BaseModel.model_dump` gives it.
+
+    Raises:
+        CheckpointError: if weights are missing or damaged.
+    """
+    found: dict[str, str] = {}
+    if isinstance(data, Mapping):
+        weights = data.get("weights")
+        if isinstance(weights, Mapping) and "path" not in weights:  # one for each of several parts
+            named_here = [*weights.values()]
+        else:
+            named_here = [weights]
+        for one in named_here:
+            found |= _hash_of(one)
+    parts = data.values() if isinstance(data, Mapping) else data
+    if isinstance(parts, Iterable) and not isinstance(parts, str):
+        for part in parts:
+            found |= hashes_within(part)
+    return found
+
+
+def _hash_of(weights: object) -> dict[str, str]:
+    if isinstance(weights, Mapping):
+        file = WeightsFile.model_validate(weights)
+        return {str(file.path): read(file.path.expanduser(), file.sha256).sha256}
+    if not isinstance(weights, str) or weights == RANDOM:
+        return {}
+    return {weights: shipped(weights).sha256}
 
 
 def load_into(module: torch.nn.Module, checkpoint: Checkpoint) -> None:

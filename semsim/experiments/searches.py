@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from semsim.errors import ScenarioError
 from semsim.experiments.definition import Setting
+from semsim.experiments.identity import with_weights
 from semsim.experiments.side_by_side import side_by_side
 from semsim.training.search.recipe import SearchRecipe
 from semsim.training.search.run import ARCHITECTURE, EPOCHS, STAGES, search_recipe
@@ -66,7 +67,7 @@ def _recipe(label: str, fields: dict[str, Any]) -> SearchRecipe:
 
 
 def _folder(recipe: SearchRecipe, setting: Setting) -> Path:
-    return setting.folder("searches", recipe.name, recipe.model_dump_json())
+    return setting.folder("searches", recipe.name, with_weights(recipe))
 
 
 def _one(text: str, folder: Path, device: str) -> None:

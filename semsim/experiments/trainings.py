@@ -9,6 +9,7 @@ from typing import Any
 
 from semsim.errors import ScenarioError
 from semsim.experiments.definition import Setting
+from semsim.experiments.identity import with_weights
 from semsim.experiments.side_by_side import side_by_side
 from semsim.training.recipe import Recipe
 from semsim.training.run import train_recipe
@@ -71,7 +72,7 @@ def _recipe(label: str, fields: dict[str, Any]) -> Recipe:
 
 
 def _folder(recipe: Recipe, setting: Setting) -> Path:
-    return setting.folder("trainings", recipe.name, recipe.model_dump_json())
+    return setting.folder("trainings", recipe.name, with_weights(recipe))
 
 
 def _weights(recipe: Recipe, folder: Path) -> Path:

@@ -70,7 +70,10 @@ def _scenario(label: str, fields: dict[str, Any], setting: Setting) -> AdaptScen
 
 
 def _folder(scenario: AdaptScenario, setting: Setting) -> Path:
-    return setting.folder("tunings", scenario.name, scenario.model_dump_json())
+    # A codec that names no weights takes those of its scaling rates that ship.
+    hashes = scenario.codec.build().weight_hashes
+    decides = scenario.model_dump_json() + json.dumps(hashes, sort_keys=True)
+    return setting.folder("tunings", scenario.name, decides)
 
 
 def _one(text: str, folder: Path) -> None:

@@ -62,6 +62,8 @@ def _sweep(bench: Bench, workers: int, keep: Path | None, report: Report) -> Res
     started = time.perf_counter()
     scenario = bench.scenario
     points = bench.points()
+    if keep is not None:
+        keep /= _under_weights(bench)
     seconds = {"build": time.perf_counter() - started}
     started = time.perf_counter()
     done: dict[Point, Measured] = {}
@@ -95,6 +97,15 @@ def folder_of_points(out: Path, scenario: LinkScenario) -> Path:
     decides = json.dumps([recorded_versions(), scenario.model_dump(mode="json")], sort_keys=True)
     digest = hashlib.sha256(decides.encode()).hexdigest()[:12]
     return out / f".{scenario.name}-{digest}.unfinished"
+
+
+def _under_weights(bench: Bench) -> str:
+    """Return the name of the folder of points that were measured with the weights of today.
+
+    A name or a path of weights may stand for others when a sweep goes on.
+    """
+    hashes = json.dumps(bench.codecs.hashes())
+    return hashlib.sha256(hashes.encode()).hexdigest()[:12]
 
 
 def forget(keep: Path) -> None:

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
+from semsim import load_codec
 from semsim.cli.main import app
+from semsim.codecs import checkpoints
 from semsim.errors import ScenarioError
 from semsim.report.figures import figures
 from semsim.report.tables import tables
@@ -63,30 +66,65 @@ def test_a_killed_sweep_goes_on_with_what_is_missing(whole, tmp_path: Path) -> N
 
     with pytest.raises(KilledError):
         sweep(loaded, keep=keep, report=kill)
-    first = {path.name: path.stat().st_mtime_ns for path in keep.glob("*.parquet")}
+    first = {path.name: path.stat().st_mtime_ns for path in keep.rglob("*.parquet")}
     assert len(first) == 5
     # A file that was being written when the process died is no point.
-    (keep / "0123.tmp").write_bytes(b"half")
+    (folder,) = keep.iterdir()
+    (folder / "0123.tmp").write_bytes(b"half")
     said.clear()
     resumed = sweep(loaded, keep=keep, report=lambda *call: said.append(call[:2])).sweep
     assert said[0] == (5, 12)
     assert len(said) == 1 + 7
-    second = {path.name: path.stat().st_mtime_ns for path in keep.glob("*.parquet")}
+    second = {path.name: path.stat().st_mtime_ns for path in keep.rglob("*.parquet")}
     assert len(second) == 12
     assert {name: second[name] for name in first} == first
     pd.testing.assert_frame_equal(resumed, uninterrupted)
 
 
+def test_other_weights_under_the_same_name_are_measured_anew(tmp_path: Path) -> None:
+    own = tmp_path / "own.safetensors"
+    sizes = {"cbr": "1/6", "filters": [4, 4, 4, 4]}
+
+    def train(seed: int) -> None:
+        torch.manual_seed(seed)
+        codec = load_codec({"kind": "deepjscc", "weights": "random", "model": sizes})
+        checkpoints.write(own, codec.state_dict(), sizes)
+
+    scenario = LinkScenario.model_validate(
+        {
+            "task": "link",
+            "name": "again",
+            "source": {"kind": "photos", "size": 32},
+            "systems": [{"codec": {"kind": "deepjscc", "weights": {"path": str(own)}}}],
+            "channels": ["awgn"],
+            "images": 2,
+            "snr_db": [0, 10],
+        }
+    )
+    keep = folder_of_points(tmp_path, scenario)
+    train(0)
+    first = sweep(scenario, keep=keep).sweep
+    train(1)
+    second = sweep(scenario, keep=keep).sweep
+    assert (first["psnr_db"] != second["psnr_db"]).all()
+    pd.testing.assert_frame_equal(second, sweep(scenario).sweep)
+    train(0)
+    measured: list[tuple[int, int]] = []
+    again = sweep(scenario, keep=keep, report=lambda *call: measured.append(call[:2])).sweep
+    assert measured == [(2, 2)]  # those of the first weights are still there
+    pd.testing.assert_frame_equal(again, first)
+
+
 def test_points_kept_without_what_is_kept_today_are_measured_again(whole, tmp_path: Path) -> None:
     loaded, uninterrupted = whole
     sweep(loaded, keep=tmp_path)
-    old = sorted(tmp_path.glob("*.safetensors"))
-    first = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.parquet")}
+    old = sorted(tmp_path.rglob("*.safetensors"))
+    first = {path.name: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
     with safe_open(old[0], "pt") as file:
         captions = {"captions": file.metadata()["captions"]}
     save_file(load_file(old[0]), old[0], captions)
     resumed = sweep(loaded, keep=tmp_path).sweep
-    second = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.parquet")}
+    second = {path.name: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
     again = {name for name in first if second[name] != first[name]}
     assert again == {old[0].with_suffix(".parquet").name}
     with safe_open(old[0], "pt") as file:
