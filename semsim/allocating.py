@@ -28,6 +28,7 @@ from semsim.rng import Streams
 from semsim.scenario import DownlinkScenario
 from semsim.simulation import DownlinkRun
 from semsim.types import Allocation, Array, DownlinkState, Report
+from semsim.workers import end_with_parent
 
 #: Drops that one worker solves at a time, whatever the number of workers.
 _CHUNK = 250
@@ -187,7 +188,7 @@ def _side_by_side(jobs: list[_Job], workers: int) -> Iterator[tuple[Allocation, 
         yield from map(_solve, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, end_with_parent) as pool:
         yield from pool.map(_solve, jobs)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from semsim.workers import end_with_parent
+
 
 def side_by_side(
     work: Callable[..., None], jobs: Mapping[str, tuple[Any, ...]], workers: int
@@ -28,7 +30,7 @@ def side_by_side(
             yield label
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_start) as pool:
         waiting: dict[Future[None], str] = {
             pool.submit(work, *arguments): label for label, arguments in jobs.items()
         }
@@ -43,5 +45,6 @@ def side_by_side(
             raise
 
 
-def _one_thread() -> None:
+def _start() -> None:
+    end_with_parent()
     torch.set_num_threads(1)

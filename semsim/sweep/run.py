@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -24,6 +23,7 @@ from semsim.scenario import LinkScenario
 from semsim.sweep.bench import Bench, Measured, Point
 from semsim.sweep.summary import summarise
 from semsim.types import Report
+from semsim.workers import end_with_parent
 
 #: Before the number of an image, what its receiver chose among.
 _AMONG = "candidates "
@@ -141,17 +141,9 @@ _bench: Bench | None = None
 def _start(text: str) -> None:
     """Prepare a worker process."""
     global _bench
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(1)
     _bench = Bench(LinkScenario.model_validate_json(text))
-
-
-def _end_with_parent() -> None:
-    """A parent that is killed cannot stop its workers, and they would wait for it forever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _measure_here(point: Point) -> Measured:
