@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 import yaml
+from pydantic import BaseModel
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -147,37 +148,37 @@ def hashes(*configs: object) -> dict[str, str]:
     return {one.name: one.sha256 for one in found if one is not None}
 
 
-def hashes_within(data: object) -> dict[str, str]:
-    """Return the SHA-256, by name, of all weights that plain data names under ``weights``.
-
-    At any depth: a recipe or a scenario as :meth:`pydantic.BaseModel.model_dump` gives it.
+def hashes_within(config: BaseModel) -> dict[str, str]:
+    """Return the SHA-256, by name, of all weights that a recipe or a scenario names, at any depth.
 
     Raises:
         CheckpointError: if weights are missing or damaged.
     """
     found: dict[str, str] = {}
-    if isinstance(data, Mapping):
-        weights = data.get("weights")
-        if isinstance(weights, Mapping) and "path" not in weights:  # one for each of several parts
-            named_here = [*weights.values()]
-        else:
-            named_here = [weights]
-        for one in named_here:
-            found |= _hash_of(one)
-    parts = data.values() if isinstance(data, Mapping) else data
-    if isinstance(parts, Iterable) and not isinstance(parts, str):
-        for part in parts:
-            found |= hashes_within(part)
+    for name, field in type(config).model_fields.items():
+        value = getattr(config, name)
+        if not _names_weights(field.annotation):
+            found |= _hashes_of_parts(value)
+            continue
+        for one in value.values() if isinstance(value, dict) else (value,):
+            checkpoint = None if one is None else named(one)
+            if checkpoint is not None:
+                found[str(one.path) if isinstance(one, WeightsFile) else one] = checkpoint.sha256
     return found
 
 
-def _hash_of(weights: object) -> dict[str, str]:
-    if isinstance(weights, Mapping):
-        file = WeightsFile.model_validate(weights)
-        return {str(file.path): read(file.path.expanduser(), file.sha256).sha256}
-    if not isinstance(weights, str) or weights == RANDOM:
-        return {}
-    return {weights: shipped(weights).sha256}
+def _names_weights(annotation: object) -> bool:
+    return annotation is WeightsFile or any(map(_names_weights, get_args(annotation)))
+
+
+def _hashes_of_parts(value: object) -> dict[str, str]:
+    if isinstance(value, BaseModel):
+        return hashes_within(value)
+    found: dict[str, str] = {}
+    parts = value.values() if isinstance(value, dict) else value
+    for part in parts if isinstance(parts, Iterable) and not isinstance(parts, str) else ():
+        found |= _hashes_of_parts(part)
+    return found
 
 
 def load_into(module: torch.nn.Module, checkpoint: Checkpoint) -> None:

@@ -16,5 +16,5 @@ def with_weights(document: BaseModel) -> str:
         CheckpointError: if weights are missing or damaged.
     """
     text = document.model_dump_json()
-    hashes = hashes_within(json.loads(text))
+    hashes = hashes_within(document)
     return text + json.dumps(hashes, sort_keys=True) if hashes else text
